@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+// One function per PTX instruction, named after it: the only file with device assembly.
+//
+// Operands are in element order: element 0 comes first and lands in the lowest bits, although the
+// instructions take the high element first. A function whose instruction not every target has
+// exists only where its macro of features.hpp is 1; callers keep a portable branch beside it.
+// None is volatile: equal operands may share a result. Only built-in types, so that run-time
+// compilation needs no header. Source of all: PTX ISA 9.0, sections "Data Movement and Conversion
+// Instructions: cvt" and "Floating-Point Instructions".
+#pragma once
+
+#if !defined(__CUDACC__)
+#error "nibble/arch/ptx.cuh holds PTX: it needs a CUDA compiler"
+#endif
+
+#include "nibble/arch/features.hpp"
+
+namespace nibble::arch::ptx {
+
+// Arithmetic, on every target. The suffix .rn keeps ptxas from fusing a product with a sum; the
+// absence of .ftz keeps subnormals. nvcc's own operators and __fmul_rn and its kin lose one or
+// both under --use_fast_math. A NaN result is 0x7fffffff whatever the operands.
+
+/// The product, rounded to nearest even.
+/// rule: mul.rn.f32 d, a, b;
+__device__ __forceinline__ float mul_rn_f32(float a, float b) {
+  float d;
+  asm("mul.rn.f32 %0, %1, %2;" : "=f"(d) : "f"(a), "f"(b));
+  return d;
+}
+
+/// The sum, rounded to nearest even.
+/// rule: add.rn.f32 d, a, b;
+__device__ __forceinline__ float add_rn_f32(float a, float b) {
+  float d;
+  asm("add.rn.f32 %0, %1, %2;" : "=f"(d) : "f"(a), "f"(b));
+  return d;
+}
+
+/// The difference a - b, rounded to nearest even.
+/// rule: sub.rn.f32 d, a, b;
+__device__ __forceinline__ float sub_rn_f32(float a, float b) {
+  float d;
+  asm("sub.rn.f32 %0, %1, %2;" : "=f"(d) : "f"(a), "f"(b));
+  return d;
+}
+
+/// The quotient a / b, rounded to nearest even.
+/// rule: div.rn.f32 d, a, b;
+__device__ __forceinline__ float div_rn_f32(float a, float b) {
+  float d;
+  asm("div.rn.f32 %0, %1, %2;" : "=f"(d) : "f"(a), "f"(b));
+  return d;
+}
+
+/// a * b + c, rounded once to nearest even.
+/// rule: fma.rn.f32 d, a, b, c;
+__device__ __forceinline__ float fma_rn_f32(float a, float b, float c) {
+  float d;
+  asm("fma.rn.f32 %0, %1, %2, %3;" : "=f"(d) : "f"(a), "f"(b), "f"(c));
+  return d;
+}
+
+#if NIBBLE_HAS_CVT_E4M3
+
+/// Two e4m3 codes, nearest even: `low` in bits 7:0, `high` in bits 15:8.
+/// rule: cvt.rn.satfinite.e4m3x2.f32 d, high, low; sm_89 and up. Overflow and infinity to 448 with
+///   the sign (0x7e, 0xfe); NaN of either sign to 0x7f; zeros keep their sign.
+__device__ __forceinline__ unsigned short cvt_rn_satfinite_e4m3x2_f32(float low, float high) {
+  unsigned short d;
+  asm("cvt.rn.satfinite.e4m3x2.f32 %0, %1, %2;" : "=h"(d) : "f"(high), "f"(low));
+  return d;
+}
+
+/// Two halves, exact: the code in bits 7:0 to bits 15:0, the one in bits 15:8 to bits 31:16.
+/// rule: cvt.rn.f16x2.e4m3x2 d, a; sm_89 and up. A NaN code gives the half 0x7fff.
+__device__ __forceinline__ unsigned int cvt_rn_f16x2_e4m3x2(unsigned short codes) {
+  unsigned int d;
+  asm("cvt.rn.f16x2.e4m3x2 %0, %1;" : "=r"(d) : "h"(codes));
+  return d;
+}
+
+/// Two e5m2 codes, nearest even: `low` in bits 7:0, `high` in bits 15:8.
+/// rule: cvt.rn.satfinite.e5m2x2.f32 d, high, low; sm_89 and up. Overflow and infinity to 57344
+///   with the sign (0x7b, 0xfb); NaN of either sign to 0x7f; zeros keep their sign.
+__device__ __forceinline__ unsigned short cvt_rn_satfinite_e5m2x2_f32(float low, float high) {
+  unsigned short d;
+  asm("cvt.rn.satfinite.e5m2x2.f32 %0, %1, %2;" : "=h"(d) : "f"(high), "f"(low));
+  return d;
+}
+
+/// Two halves, exact: the code in bits 7:0 to bits 15:0, the one in bits 15:8 to bits 31:16.
+/// rule: cvt.rn.f16x2.e5m2x2 d, a; sm_89 and up. A NaN code gives the half 0x7fff.
+__device__ __forceinline__ unsigned int cvt_rn_f16x2_e5m2x2(unsigned short codes) {
+  unsigned int d;
+  asm("cvt.rn.f16x2.e5m2x2 %0, %1;" : "=r"(d) : "h"(codes));
+  return d;
+}
+
+#endif  // NIBBLE_HAS_CVT_E4M3
+
+#if NIBBLE_HAS_CVT_E2M1
+
+/// Eight e2m1 codes in one register, nearest even: x[i] in bits 4i+3 to 4i.
+/// rule: four cvt.rn.satfinite.e2m1x2.f32 d, x[2i+1], x[2i]; (the first operand to bits 7:4) and
+///   one mov.b32; sm_100a, 100f, 103a, 103f, 110a, 110f, 120a, 120f, 121a, 121f. Overflow and
+///   infinity to 6 with the sign; NaN of either sign to +6 (0x7); zeros and what rounds to zero
+///   keep the sign. The destination is 8 bits wide, which no asm constraint is: hence one block.
+__device__ __forceinline__ unsigned int cvt_rn_satfinite_e2m1x8_f32(float const (&x)[8]) {
+  unsigned int d;
+  asm("{\n\t"
+      ".reg .b8 b0, b1, b2, b3;\n\t"
+      "cvt.rn.satfinite.e2m1x2.f32 b0, %2, %1;\n\t"
+      "cvt.rn.satfinite.e2m1x2.f32 b1, %4, %3;\n\t"
+      "cvt.rn.satfinite.e2m1x2.f32 b2, %6, %5;\n\t"
+      "cvt.rn.satfinite.e2m1x2.f32 b3, %8, %7;\n\t"
+      "mov.b32 %0, {b0, b1, b2, b3};\n\t"
+      "}"
+      : "=r"(d)
+      : "f"(x[0]), "f"(x[1]), "f"(x[2]), "f"(x[3]), "f"(x[4]), "f"(x[5]), "f"(x[6]), "f"(x[7]));
+  return d;
+}
+
+/// Eight halves from the eight e2m1 codes of one register, exact: halves[i] holds element 2i in
+/// bits 15:0 and element 2i+1 in bits 31:16.
+/// rule: one mov.b32 and four cvt.rn.f16x2.e2m1x2 d, b; targets as the encoder's. -0 stays -0.
+__device__ __forceinline__ void cvt_rn_f16x2_e2m1x2(unsigned int codes, unsigned int (&halves)[4]) {
+  asm("{\n\t"
+      ".reg .b8 b0, b1, b2, b3;\n\t"
+      "mov.b32 {b0, b1, b2, b3}, %4;\n\t"
+      "cvt.rn.f16x2.e2m1x2 %0, b0;\n\t"
+      "cvt.rn.f16x2.e2m1x2 %1, b1;\n\t"
+      "cvt.rn.f16x2.e2m1x2 %2, b2;\n\t"
+      "cvt.rn.f16x2.e2m1x2 %3, b3;\n\t"
+      "}"
+      : "=r"(halves[0]), "=r"(halves[1]), "=r"(halves[2]), "=r"(halves[3])
+      : "r"(codes));
+}
+
+/// Two e2m3 codes, nearest even: `low` in bits 5:0, `high` in bits 13:8, zeros above each.
+/// rule: cvt.rn.satfinite.e2m3x2.f32 d, high, low; targets as e2m1's. Overflow and infinity to 7.5
+///   with the sign (0x1f, 0x3f); NaN of either sign to +7.5.
+__device__ __forceinline__ unsigned short cvt_rn_satfinite_e2m3x2_f32(float low, float high) {
+  unsigned short d;
+  asm("cvt.rn.satfinite.e2m3x2.f32 %0, %1, %2;" : "=h"(d) : "f"(high), "f"(low));
+  return d;
+}
+
+/// Two halves, exact: the code in bits 5:0 to bits 15:0, the one in bits 13:8 to bits 31:16.
+/// rule: cvt.rn.f16x2.e2m3x2 d, a; targets as e2m1's.
+__device__ __forceinline__ unsigned int cvt_rn_f16x2_e2m3x2(unsigned short codes) {
+  unsigned int d;
+  asm("cvt.rn.f16x2.e2m3x2 %0, %1;" : "=r"(d) : "h"(codes));
+  return d;
+}
+
+/// Two e3m2 codes, nearest even: `low` in bits 5:0, `high` in bits 13:8, zeros above each.
+/// rule: cvt.rn.satfinite.e3m2x2.f32 d, high, low; targets as e2m1's. Overflow and infinity to 28
+///   with the sign (0x1f, 0x3f); NaN of either sign to +28.
+__device__ __forceinline__ unsigned short cvt_rn_satfinite_e3m2x2_f32(float low, float high) {
+  unsigned short d;
+  asm("cvt.rn.satfinite.e3m2x2.f32 %0, %1, %2;" : "=h"(d) : "f"(high), "f"(low));
+  return d;
+}
+
+/// Two halves, exact: the code in bits 5:0 to bits 15:0, the one in bits 13:8 to bits 31:16.
+/// rule: cvt.rn.f16x2.e3m2x2 d, a; targets as e2m1's.
+__device__ __forceinline__ unsigned int cvt_rn_f16x2_e3m2x2(unsigned short codes) {
+  unsigned int d;
+  asm("cvt.rn.f16x2.e3m2x2 %0, %1;" : "=r"(d) : "h"(codes));
+  return d;
+}
+
+/// Two e8m0 codes, rounded away from zero to a power of two: `low` in bits 7:0, `high` in 15:8.
+/// rule: cvt.rp.satfinite.ue8m0x2.f32 d, high, low; targets as e2m1's. The sign is dropped; above
+///   2^127 and infinity give 0xfe; NaN gives 0xff; zero gives 0x00.
+__device__ __forceinline__ unsigned short cvt_rp_satfinite_ue8m0x2_f32(float low, float high) {
+  unsigned short d;
+  asm("cvt.rp.satfinite.ue8m0x2.f32 %0, %1, %2;" : "=h"(d) : "f"(high), "f"(low));
+  return d;
+}
+
+/// Two e8m0 codes, rounded toward zero to a power of two: `low` in bits 7:0, `high` in 15:8.
+/// rule: cvt.rz.satfinite.ue8m0x2.f32 d, high, low; otherwise as cvt_rp_satfinite_ue8m0x2_f32.
+__device__ __forceinline__ unsigned short cvt_rz_satfinite_ue8m0x2_f32(float low, float high) {
+  unsigned short d;
+  asm("cvt.rz.satfinite.ue8m0x2.f32 %0, %1, %2;" : "=h"(d) : "f"(high), "f"(low));
+  return d;
+}
+
+/// Two bf16, exact: the code in bits 7:0 to bits 15:0, the one in bits 15:8 to bits 31:16.
+/// rule: cvt.rn.bf16x2.ue8m0x2 d, a; targets as e2m1's. Code 0 is the subnormal 2^-127 (0x0040),
+///   code 0xff a NaN (0x7fff).
+__device__ __forceinline__ unsigned int cvt_rn_bf16x2_ue8m0x2(unsigned short codes) {
+  unsigned int d;
+  asm("cvt.rn.bf16x2.ue8m0x2 %0, %1;" : "=r"(d) : "h"(codes));
+  return d;
+}
+
+#endif  // NIBBLE_HAS_CVT_E2M1
+
+#if NIBBLE_HAS_CVT_RS_E2M1
+
+/// Four e2m1 codes, rounded stochastically: x[i] in bits 4i+3 to 4i.
+/// rule: cvt.rs.satfinite.e2m1x4.f32 d, {x[3], x[2], x[1], x[0]}, random; sm_100a and sm_103a only.
+///   The low bytes of the two 16-bit halves of `random` serve elements 0 and 1, the high bytes
+///   elements 2 and 3. Which byte serves which element, and in which bit order, is not documented:
+///   examples/blackwell_self_test measures it. NaN and overflow as the nearest-even encoder.
+/// bits: outside the promise of equal bytes.
+__device__ __forceinline__ unsigned short cvt_rs_satfinite_e2m1x4_f32(float const (&x)[4],
+                                                                      unsigned int random) {
+  unsigned short d;
+  asm("cvt.rs.satfinite.e2m1x4.f32 %0, {%4, %3, %2, %1}, %5;"
+      : "=h"(d)
+      : "f"(x[0]), "f"(x[1]), "f"(x[2]), "f"(x[3]), "r"(random));
+  return d;
+}
+
+#endif  // NIBBLE_HAS_CVT_RS_E2M1
+
+}  // namespace nibble::arch::ptx
