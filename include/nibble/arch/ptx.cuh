@@ -22,7 +22,7 @@ namespace nibble::arch::ptx {
 // both under --use_fast_math. A NaN result is 0x7fffffff whatever the operands.
 
 /// The product, rounded to nearest even.
-/// rule: mul.rn.f32 d, a, b;
+/// rule    mul.rn.f32 d, a, b;
 __device__ __forceinline__ float mul_rn_f32(float a, float b) {
   float d;
   asm("mul.rn.f32 %0, %1, %2;" : "=f"(d) : "f"(a), "f"(b));
@@ -30,7 +30,7 @@ __device__ __forceinline__ float mul_rn_f32(float a, float b) {
 }
 
 /// The sum, rounded to nearest even.
-/// rule: add.rn.f32 d, a, b;
+/// rule    add.rn.f32 d, a, b;
 __device__ __forceinline__ float add_rn_f32(float a, float b) {
   float d;
   asm("add.rn.f32 %0, %1, %2;" : "=f"(d) : "f"(a), "f"(b));
@@ -38,7 +38,7 @@ __device__ __forceinline__ float add_rn_f32(float a, float b) {
 }
 
 /// The difference a - b, rounded to nearest even.
-/// rule: sub.rn.f32 d, a, b;
+/// rule    sub.rn.f32 d, a, b;
 __device__ __forceinline__ float sub_rn_f32(float a, float b) {
   float d;
   asm("sub.rn.f32 %0, %1, %2;" : "=f"(d) : "f"(a), "f"(b));
@@ -46,7 +46,7 @@ __device__ __forceinline__ float sub_rn_f32(float a, float b) {
 }
 
 /// The quotient a / b, rounded to nearest even.
-/// rule: div.rn.f32 d, a, b;
+/// rule    div.rn.f32 d, a, b;
 __device__ __forceinline__ float div_rn_f32(float a, float b) {
   float d;
   asm("div.rn.f32 %0, %1, %2;" : "=f"(d) : "f"(a), "f"(b));
@@ -54,7 +54,7 @@ __device__ __forceinline__ float div_rn_f32(float a, float b) {
 }
 
 /// a * b + c, rounded once to nearest even.
-/// rule: fma.rn.f32 d, a, b, c;
+/// rule    fma.rn.f32 d, a, b, c;
 __device__ __forceinline__ float fma_rn_f32(float a, float b, float c) {
   float d;
   asm("fma.rn.f32 %0, %1, %2, %3;" : "=f"(d) : "f"(a), "f"(b), "f"(c));
@@ -64,8 +64,8 @@ __device__ __forceinline__ float fma_rn_f32(float a, float b, float c) {
 #if NIBBLE_HAS_CVT_E4M3
 
 /// Two e4m3 codes, nearest even: `low` in bits 7:0, `high` in bits 15:8.
-/// rule: cvt.rn.satfinite.e4m3x2.f32 d, high, low; sm_89 and up. Overflow and infinity to 448 with
-///   the sign (0x7e, 0xfe); NaN of either sign to 0x7f; zeros keep their sign.
+/// rule    cvt.rn.satfinite.e4m3x2.f32 d, high, low; sm_89 and up. Overflow and infinity to 448
+///         with the sign (0x7e, 0xfe); NaN of either sign to 0x7f; zeros keep their sign.
 __device__ __forceinline__ unsigned short cvt_rn_satfinite_e4m3x2_f32(float low, float high) {
   unsigned short d;
   asm("cvt.rn.satfinite.e4m3x2.f32 %0, %1, %2;" : "=h"(d) : "f"(high), "f"(low));
@@ -73,7 +73,7 @@ __device__ __forceinline__ unsigned short cvt_rn_satfinite_e4m3x2_f32(float low,
 }
 
 /// Two halves, exact: the code in bits 7:0 to bits 15:0, the one in bits 15:8 to bits 31:16.
-/// rule: cvt.rn.f16x2.e4m3x2 d, a; sm_89 and up. A NaN code gives the half 0x7fff.
+/// rule    cvt.rn.f16x2.e4m3x2 d, a; sm_89 and up. A NaN code gives the half 0x7fff.
 __device__ __forceinline__ unsigned int cvt_rn_f16x2_e4m3x2(unsigned short codes) {
   unsigned int d;
   asm("cvt.rn.f16x2.e4m3x2 %0, %1;" : "=r"(d) : "h"(codes));
@@ -81,8 +81,8 @@ __device__ __forceinline__ unsigned int cvt_rn_f16x2_e4m3x2(unsigned short codes
 }
 
 /// Two e5m2 codes, nearest even: `low` in bits 7:0, `high` in bits 15:8.
-/// rule: cvt.rn.satfinite.e5m2x2.f32 d, high, low; sm_89 and up. Overflow and infinity to 57344
-///   with the sign (0x7b, 0xfb); NaN of either sign to 0x7f; zeros keep their sign.
+/// rule    cvt.rn.satfinite.e5m2x2.f32 d, high, low; sm_89 and up. Overflow and infinity to 57344
+///         with the sign (0x7b, 0xfb); NaN of either sign to 0x7f; zeros keep their sign.
 __device__ __forceinline__ unsigned short cvt_rn_satfinite_e5m2x2_f32(float low, float high) {
   unsigned short d;
   asm("cvt.rn.satfinite.e5m2x2.f32 %0, %1, %2;" : "=h"(d) : "f"(high), "f"(low));
@@ -90,7 +90,7 @@ __device__ __forceinline__ unsigned short cvt_rn_satfinite_e5m2x2_f32(float low,
 }
 
 /// Two halves, exact: the code in bits 7:0 to bits 15:0, the one in bits 15:8 to bits 31:16.
-/// rule: cvt.rn.f16x2.e5m2x2 d, a; sm_89 and up. A NaN code gives the half 0x7fff.
+/// rule    cvt.rn.f16x2.e5m2x2 d, a; sm_89 and up. A NaN code gives the half 0x7fff.
 __device__ __forceinline__ unsigned int cvt_rn_f16x2_e5m2x2(unsigned short codes) {
   unsigned int d;
   asm("cvt.rn.f16x2.e5m2x2 %0, %1;" : "=r"(d) : "h"(codes));
@@ -102,10 +102,10 @@ __device__ __forceinline__ unsigned int cvt_rn_f16x2_e5m2x2(unsigned short codes
 #if NIBBLE_HAS_CVT_E2M1
 
 /// Eight e2m1 codes in one register, nearest even: x[i] in bits 4i+3 to 4i.
-/// rule: four cvt.rn.satfinite.e2m1x2.f32 d, x[2i+1], x[2i]; (the first operand to bits 7:4) and
-///   one mov.b32; sm_100a, 100f, 103a, 103f, 110a, 110f, 120a, 120f, 121a, 121f. Overflow and
-///   infinity to 6 with the sign; NaN of either sign to +6 (0x7); zeros and what rounds to zero
-///   keep the sign. The destination is 8 bits wide, which no asm constraint is: hence one block.
+/// rule    four cvt.rn.satfinite.e2m1x2.f32 d, x[2i+1], x[2i]; (the first operand to bits 7:4) and
+///         one mov.b32; sm_100a, 100f, 103a, 103f, 110a, 110f, 120a, 120f, 121a, 121f. Overflow and
+///         infinity to 6 with the sign; NaN of either sign to +6 (0x7); zeros and what rounds to
+///         zero keep the sign. One block, because no asm constraint is 8 bits wide.
 __device__ __forceinline__ unsigned int cvt_rn_satfinite_e2m1x8_f32(float const (&x)[8]) {
   unsigned int d;
   asm("{\n\t"
@@ -123,7 +123,7 @@ __device__ __forceinline__ unsigned int cvt_rn_satfinite_e2m1x8_f32(float const 
 
 /// Eight halves from the eight e2m1 codes of one register, exact: halves[i] holds element 2i in
 /// bits 15:0 and element 2i+1 in bits 31:16.
-/// rule: one mov.b32 and four cvt.rn.f16x2.e2m1x2 d, b; targets as the encoder's. -0 stays -0.
+/// rule    one mov.b32 and four cvt.rn.f16x2.e2m1x2 d, b; targets as the encoder's. -0 stays -0.
 __device__ __forceinline__ void cvt_rn_f16x2_e2m1x2(unsigned int codes, unsigned int (&halves)[4]) {
   asm("{\n\t"
       ".reg .b8 b0, b1, b2, b3;\n\t"
@@ -138,8 +138,8 @@ __device__ __forceinline__ void cvt_rn_f16x2_e2m1x2(unsigned int codes, unsigned
 }
 
 /// Two e2m3 codes, nearest even: `low` in bits 5:0, `high` in bits 13:8, zeros above each.
-/// rule: cvt.rn.satfinite.e2m3x2.f32 d, high, low; targets as e2m1's. Overflow and infinity to 7.5
-///   with the sign (0x1f, 0x3f); NaN of either sign to +7.5.
+/// rule    cvt.rn.satfinite.e2m3x2.f32 d, high, low; targets as e2m1's. Overflow and infinity to
+///         7.5 with the sign (0x1f, 0x3f); NaN of either sign to +7.5.
 __device__ __forceinline__ unsigned short cvt_rn_satfinite_e2m3x2_f32(float low, float high) {
   unsigned short d;
   asm("cvt.rn.satfinite.e2m3x2.f32 %0, %1, %2;" : "=h"(d) : "f"(high), "f"(low));
@@ -147,7 +147,7 @@ __device__ __forceinline__ unsigned short cvt_rn_satfinite_e2m3x2_f32(float low,
 }
 
 /// Two halves, exact: the code in bits 5:0 to bits 15:0, the one in bits 13:8 to bits 31:16.
-/// rule: cvt.rn.f16x2.e2m3x2 d, a; targets as e2m1's.
+/// rule    cvt.rn.f16x2.e2m3x2 d, a; targets as e2m1's.
 __device__ __forceinline__ unsigned int cvt_rn_f16x2_e2m3x2(unsigned short codes) {
   unsigned int d;
   asm("cvt.rn.f16x2.e2m3x2 %0, %1;" : "=r"(d) : "h"(codes));
@@ -155,8 +155,8 @@ __device__ __forceinline__ unsigned int cvt_rn_f16x2_e2m3x2(unsigned short codes
 }
 
 /// Two e3m2 codes, nearest even: `low` in bits 5:0, `high` in bits 13:8, zeros above each.
-/// rule: cvt.rn.satfinite.e3m2x2.f32 d, high, low; targets as e2m1's. Overflow and infinity to 28
-///   with the sign (0x1f, 0x3f); NaN of either sign to +28.
+/// rule    cvt.rn.satfinite.e3m2x2.f32 d, high, low; targets as e2m1's. Overflow and infinity to 28
+///         with the sign (0x1f, 0x3f); NaN of either sign to +28.
 __device__ __forceinline__ unsigned short cvt_rn_satfinite_e3m2x2_f32(float low, float high) {
   unsigned short d;
   asm("cvt.rn.satfinite.e3m2x2.f32 %0, %1, %2;" : "=h"(d) : "f"(high), "f"(low));
@@ -164,7 +164,7 @@ __device__ __forceinline__ unsigned short cvt_rn_satfinite_e3m2x2_f32(float low,
 }
 
 /// Two halves, exact: the code in bits 5:0 to bits 15:0, the one in bits 13:8 to bits 31:16.
-/// rule: cvt.rn.f16x2.e3m2x2 d, a; targets as e2m1's.
+/// rule    cvt.rn.f16x2.e3m2x2 d, a; targets as e2m1's.
 __device__ __forceinline__ unsigned int cvt_rn_f16x2_e3m2x2(unsigned short codes) {
   unsigned int d;
   asm("cvt.rn.f16x2.e3m2x2 %0, %1;" : "=r"(d) : "h"(codes));
@@ -172,8 +172,8 @@ __device__ __forceinline__ unsigned int cvt_rn_f16x2_e3m2x2(unsigned short codes
 }
 
 /// Two e8m0 codes, rounded away from zero to a power of two: `low` in bits 7:0, `high` in 15:8.
-/// rule: cvt.rp.satfinite.ue8m0x2.f32 d, high, low; targets as e2m1's. The sign is dropped; above
-///   2^127 and infinity give 0xfe; NaN gives 0xff; zero gives 0x00.
+/// rule    cvt.rp.satfinite.ue8m0x2.f32 d, high, low; targets as e2m1's. The sign is dropped; above
+///         2^127 and infinity give 0xfe; NaN gives 0xff; zero gives 0x00.
 __device__ __forceinline__ unsigned short cvt_rp_satfinite_ue8m0x2_f32(float low, float high) {
   unsigned short d;
   asm("cvt.rp.satfinite.ue8m0x2.f32 %0, %1, %2;" : "=h"(d) : "f"(high), "f"(low));
@@ -181,7 +181,7 @@ __device__ __forceinline__ unsigned short cvt_rp_satfinite_ue8m0x2_f32(float low
 }
 
 /// Two e8m0 codes, rounded toward zero to a power of two: `low` in bits 7:0, `high` in 15:8.
-/// rule: cvt.rz.satfinite.ue8m0x2.f32 d, high, low; otherwise as cvt_rp_satfinite_ue8m0x2_f32.
+/// rule    cvt.rz.satfinite.ue8m0x2.f32 d, high, low; otherwise as cvt_rp_satfinite_ue8m0x2_f32.
 __device__ __forceinline__ unsigned short cvt_rz_satfinite_ue8m0x2_f32(float low, float high) {
   unsigned short d;
   asm("cvt.rz.satfinite.ue8m0x2.f32 %0, %1, %2;" : "=h"(d) : "f"(high), "f"(low));
@@ -189,8 +189,8 @@ __device__ __forceinline__ unsigned short cvt_rz_satfinite_ue8m0x2_f32(float low
 }
 
 /// Two bf16, exact: the code in bits 7:0 to bits 15:0, the one in bits 15:8 to bits 31:16.
-/// rule: cvt.rn.bf16x2.ue8m0x2 d, a; targets as e2m1's. Code 0 is the subnormal 2^-127 (0x0040),
-///   code 0xff a NaN (0x7fff).
+/// rule    cvt.rn.bf16x2.ue8m0x2 d, a; targets as e2m1's. Code 0 is the subnormal 2^-127 (0x0040),
+///         code 0xff a NaN (0x7fff).
 __device__ __forceinline__ unsigned int cvt_rn_bf16x2_ue8m0x2(unsigned short codes) {
   unsigned int d;
   asm("cvt.rn.bf16x2.ue8m0x2 %0, %1;" : "=r"(d) : "h"(codes));
@@ -202,11 +202,12 @@ __device__ __forceinline__ unsigned int cvt_rn_bf16x2_ue8m0x2(unsigned short cod
 #if NIBBLE_HAS_CVT_RS_E2M1
 
 /// Four e2m1 codes, rounded stochastically: x[i] in bits 4i+3 to 4i.
-/// rule: cvt.rs.satfinite.e2m1x4.f32 d, {x[3], x[2], x[1], x[0]}, random; sm_100a and sm_103a only.
-///   The low bytes of the two 16-bit halves of `random` serve elements 0 and 1, the high bytes
-///   elements 2 and 3. Which byte serves which element, and in which bit order, is not documented:
-///   examples/blackwell_self_test measures it. NaN and overflow as the nearest-even encoder.
-/// bits: outside the promise of equal bytes.
+/// rule    cvt.rs.satfinite.e2m1x4.f32 d, {x[3], x[2], x[1], x[0]}, random; sm_100a and sm_103a.
+///         The low bytes of the two 16-bit halves of `random` serve elements 0 and 1, the high
+///         bytes elements 2 and 3. Which byte serves which element, and in which bit order, is not
+///         documented: examples/blackwell_self_test measures it. NaN and overflow as the
+///         nearest-even encoder.
+/// bits    outside the promise of equal bytes.
 __device__ __forceinline__ unsigned short cvt_rs_satfinite_e2m1x4_f32(float const (&x)[4],
                                                                       unsigned int random) {
   unsigned short d;
