@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// Float operations that no compiler flag can change. With ptx.cuh, the only file with assembly.
+//
+// Why: g++ fuses a*b+c into an fma by default where the target has one and ignores the pragma that
+// forbids it; nvcc does the same, and under --use_fast_math turns even __fmul_rn, __fadd_rn and
+// __fdiv_rn into flushing forms. Inline PTX and a barrier between two operations are immune.
+#pragma once
+
+#include "nibble/arch/features.hpp"
+#include "nibble/detail/bits.hpp"
+#if NIBBLE_HAS_DEVICE
+#include "nibble/arch/ptx.cuh"
+#endif
+
+namespace nibble::arch {
+
+/// `value`, through a barrier: what produced it cannot fuse with what uses it.
+[[nodiscard]] NIBBLE_HD constexpr float opaque(float value) noexcept {
+#if NIBBLE_HAS_DEVICE
+  return value;  // on the device the operations below are PTX already
+#elif defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__) && __GNUC__ >= 12
+  return __builtin_assoc_barrier(value);  // costs no instruction and lets loops vectorise
+#else
+  if (!detail::constant_evaluated()) {
+#if defined(__SSE__)
+    asm("" : "+x"(value));
+#elif defined(__aarch64__)
+    asm("" : "+w"(value));
+#elif defined(__GNUC__)
+    asm("" : "+m"(value));
+#endif
+  }
+  return value;
+#endif
+}
+
+/// The steps of constant evaluation, where C++ calls an overflow, a division by zero and, to clang,
+/// a NaN no constant. Double holds products of floats exactly, and sums and quotients well enough:
+/// with 53 >= 2 * 24 + 2 bits the second rounding changes nothing.
+namespace constant {
+
+[[nodiscard]] NIBBLE_HD constexpr bool is_nan(float a) noexcept {
+  return detail::magnitude_bits(a) > detail::infinity_bits;
+}
+[[nodiscard]] NIBBLE_HD constexpr bool is_infinite(float a) noexcept {
+  return detail::magnitude_bits(a) == detail::infinity_bits;
+}
+[[nodiscard]] NIBBLE_HD constexpr float nan() noexcept {
+  return detail::float_from_bits(0x7FC0'0000u);
+}
+[[nodiscard]] NIBBLE_HD constexpr float infinity(bool is_negative) noexcept {
+  return detail::float_from_bits(detail::infinity_bits | (is_negative ? 0x8000'0000u : 0u));
+}
+[[nodiscard]] NIBBLE_HD constexpr bool is_negative(float a) noexcept {
+  return detail::float_bits(a) >> 31 != 0;
+}
+/// Nearest-even to float; from the middle between the largest float and 2^128 on, infinity.
+[[nodiscard]] NIBBLE_HD constexpr float narrow(double a) noexcept {
+  if (a >= 0x1.FFFFFFp127 || a <= -0x1.FFFFFFp127) return infinity(a < 0);
+  return static_cast<float>(a);
+}
+[[nodiscard]] NIBBLE_HD constexpr float multiply(float a, float b) noexcept {
+  if (is_nan(a) || is_nan(b)) return nan();
+  if (is_infinite(a) || is_infinite(b)) {
+    return a == 0 || b == 0 ? nan() : infinity(is_negative(a) != is_negative(b));
+  }
+  return narrow(static_cast<double>(a) * static_cast<double>(b));
+}
+[[nodiscard]] NIBBLE_HD constexpr float add(float a, float b) noexcept {
+  if (is_nan(a) || is_nan(b)) return nan();
+  if (is_infinite(a) || is_infinite(b)) {
+    if (is_infinite(a) && is_infinite(b) && is_negative(a) != is_negative(b)) return nan();
+    return is_infinite(a) ? a : b;
+  }
+  return narrow(static_cast<double>(a) + static_cast<double>(b));
+}
+[[nodiscard]] NIBBLE_HD constexpr float divide(float a, float b) noexcept {
+  if (is_nan(a) || is_nan(b) || (a == 0 && b == 0)) return nan();
+  bool const sign = is_negative(a) != is_negative(b);
+  if (is_infinite(a)) return is_infinite(b) ? nan() : infinity(sign);
+  if (b == 0) return infinity(sign);
+  if (is_infinite(b)) return sign ? -0.0f : 0.0f;
+  return narrow(static_cast<double>(a) / static_cast<double>(b));
+}
+
+}  // namespace constant
+
+/// a * b, rounded once to nearest even, subnormals kept, never fused with a following sum.
+[[nodiscard]] NIBBLE_HD constexpr float multiply(float a, float b) noexcept {
+  if (detail::constant_evaluated()) return constant::multiply(a, b);
+#if NIBBLE_HAS_DEVICE
+  return ptx::mul_rn_f32(a, b);
+#else
+  return opaque(a * b);
+#endif
+}
+
+/// a + b, rounded once to nearest even, subnormals kept.
+[[nodiscard]] NIBBLE_HD constexpr float add(float a, float b) noexcept {
+  if (detail::constant_evaluated()) return constant::add(a, b);
+#if NIBBLE_HAS_DEVICE
+  return ptx::add_rn_f32(a, b);
+#else
+  return opaque(a + b);
+#endif
+}
+
+/// a - b, rounded once to nearest even, subnormals kept.
+[[nodiscard]] NIBBLE_HD constexpr float subtract(float a, float b) noexcept {
+  if (detail::constant_evaluated()) return constant::add(a, -b);
+#if NIBBLE_HAS_DEVICE
+  return ptx::sub_rn_f32(a, b);
+#else
+  return opaque(a - b);
+#endif
+}
+
+/// a / b, rounded once to nearest even, subnormals kept; 1 / 0 is infinity.
+[[nodiscard]] NIBBLE_HD constexpr float divide(float a, float b) noexcept {
+  if (detail::constant_evaluated()) return constant::divide(a, b);
+#if NIBBLE_HAS_DEVICE
+  return ptx::div_rn_f32(a, b);
+#else
+  return opaque(a / b);
+#endif
+}
+
+/// The smaller of a and b; a NaN loses against a number, as CUDA's fminf has it.
+[[nodiscard]] NIBBLE_HD constexpr float minimum(float a, float b) noexcept {
+  return constant::is_nan(a) || b < a ? b : a;
+}
+
+}  // namespace nibble::arch

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// The customization point between number types and hardware: one instruction where the target has
+// it, format/ everywhere else, the same bytes from both.
+#pragma once
+
+#include "nibble/arch/features.hpp"
+#include "nibble/format/encode.hpp"
+#if NIBBLE_HAS_DEVICE
+#include "nibble/arch/ptx.cuh"
+#endif
+
+namespace nibble::arch {
+
+/// Nearest-even, saturating code of `value` in Format.
+template <format::float_format Format>
+[[nodiscard]] NIBBLE_HD constexpr std::uint32_t encode(float value) noexcept {
+#if NIBBLE_HAS_CVT_E4M3
+  if constexpr (Format == format::e4m3) {
+    if (!detail::constant_evaluated()) {
+      return ptx::cvt_rn_satfinite_e4m3x2_f32(value, 0.0f) & 0xFFu;
+    }
+  }
+#endif
+  if constexpr (Format == format::e8m0) {
+    return format::encode<Format, format::away_from_zero>(value);  // as CUDA's own constructor
+  } else if constexpr (Format.width() <= 4 && !Format.has_nan() && Format.is_signed) {
+    return format::encode_by_comparison<Format>(value);
+  } else if constexpr (Format.has_infinity() && Format.width() == 16) {
+    return format::encode<Format, format::nearest_even, format::overflow::to_special>(value);
+  } else {
+    return format::encode<Format>(value);
+  }
+}
+
+/// The same of a double, still with one rounding.
+template <format::float_format Format>
+[[nodiscard]] NIBBLE_HD constexpr std::uint32_t encode(double value) noexcept {
+  if constexpr (Format == format::e8m0) {
+    return format::encode<Format, format::away_from_zero>(value);
+  } else if constexpr (Format.has_infinity() && Format.width() == 16) {
+    return format::encode<Format, format::nearest_even, format::overflow::to_special>(value);
+  } else {
+    return format::encode<Format>(value);
+  }
+}
+
+/// The value of a code of Format.
+template <format::float_format Format>
+[[nodiscard]] NIBBLE_HD constexpr float decode(std::uint32_t code) noexcept {
+  return format::decode<Format>(code);
+}
+
+/// Eight e2m1 codes in one word, nearest even and saturating, value 0 in the lowest nibble.
+[[nodiscard]] NIBBLE_HD constexpr std::uint32_t encode_e2m1x8(float const (&values)[8]) noexcept {
+#if NIBBLE_HAS_CVT_E2M1
+  if (!detail::constant_evaluated()) return ptx::cvt_rn_satfinite_e2m1x8_f32(values);
+#endif
+  std::uint32_t codes = 0;
+  for (int i = 0; i < 8; ++i) codes |= encode<format::e2m1>(values[i]) << (4 * i);
+  return codes;
+}
+
+}  // namespace nibble::arch

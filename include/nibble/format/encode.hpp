@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a float or double to the code of any format, in integer arithmetic and one rounding.
+#pragma once
+
+#include "nibble/detail/bits.hpp"
+#include "nibble/format/decode.hpp"
+#include "nibble/format/rounding_rule.hpp"
+
+namespace nibble::format {
+
+/// What becomes of numbers beyond the largest finite one.
+enum class overflow {
+  saturate,    // the largest finite number, infinity included
+  to_special,  // infinity, or NaN where the format has no infinity
+};
+
+/// A number taken apart: significand * 2^exponent, the highest bit of the significand at `top`.
+struct dissected {
+  bool is_negative;
+  bool is_nan;
+  bool is_infinite;
+  int exponent;  // of the highest bit
+  std::uint64_t significand;
+};
+
+/// Sign, exponent and significand of a float or double; subnormals come out normalised.
+template <class Real>
+[[nodiscard]] NIBBLE_HD constexpr dissected dissect(Real value) noexcept {
+  constexpr bool is_float = std::is_same_v<Real, float>;
+  static_assert(is_float || std::is_same_v<Real, double>, "got another type; need float or double");
+  using bits_type = std::conditional_t<is_float, std::uint32_t, std::uint64_t>;
+  constexpr int top = is_float ? 23 : 52;
+  constexpr int bias = is_float ? 127 : 1023;
+
+  std::uint64_t const bits = detail::bit_cast<bits_type>(value);
+  std::uint64_t const mantissa = bits & ((std::uint64_t{1} << top) - 1u);
+  auto const field = static_cast<int>(bits >> top) & (2 * bias + 1);
+  dissected d{(bits >> (is_float ? 31 : 63)) != 0, false, false, field - bias,
+              mantissa | std::uint64_t{1} << top};
+  if (field == 0) {
+    int const shift = top + 1 - detail::bit_width(mantissa);
+    d.exponent = 1 - bias - shift;
+    d.significand = mantissa << shift;  // 0 stays 0, far below every format
+  } else if (field == 2 * bias + 1) {
+    d.is_nan = mantissa != 0;
+    d.is_infinite = mantissa == 0;
+  }
+  return d;
+}
+
+/// The code of the number that `value` rounds to.
+///
+/// rule    one rounding by Rule; the sign is kept, also of -0 and of what rounds to zero. An unsigned
+///         format takes the magnitude where it has no zero (E8M0, as CUDA's constructor) and gives
+///         code 0 for negative numbers otherwise.
+/// errors  NaN of either sign: Format.nan_code(). Infinity and too large numbers: as Overflow says.
+/// bits    identical everywhere.
+/// source  OCP MX 1.0; PTX ISA, cvt with .satfinite.
+template <float_format Format, class Rule = nearest_even, overflow Overflow = overflow::saturate,
+          class Real>
+[[nodiscard]] NIBBLE_HD constexpr std::uint32_t encode(Real value,
+                                                       std::uint32_t random = 0) noexcept {
+  constexpr int top = std::is_same_v<Real, float> ? 23 : 52;
+  constexpr int bottom = Format.min_exponent();
+  dissected const d = dissect(value);
+  if (d.is_nan) return Format.nan_code();
+  if (!Format.is_signed && Format.has_zero && d.is_negative) return 0;
+
+  std::uint32_t const sign = d.is_negative ? Format.sign_mask() : 0u;
+  constexpr std::uint32_t overflow_code =
+      Overflow == overflow::saturate
+          ? Format.max_code()
+          : (Format.has_nan() ? Format.first_special() : Format.max_code());
+  if (d.is_infinite) return sign | overflow_code;
+
+  // The unit in the last place of the code's binade sits `shift` bits above the significand's.
+  int const exponent = d.exponent > bottom ? d.exponent : bottom;
+  int const shift = top - Format.mantissa_bits + (exponent - d.exponent);
+  std::uint64_t kept = 0;
+  std::uint64_t fraction = d.significand != 0 ? 1 : 0;
+  if (shift < 64) {
+    kept = d.significand >> shift;
+    fraction = d.significand << (64 - shift);
+  } else if (shift < 128) {
+    fraction |= d.significand >> (shift - 64);
+  }
+  // Codes count magnitudes in order, so a carry out of the mantissa lands in the exponent by itself.
+  constexpr std::int64_t hidden_bit = Format.has_zero ? 0 : std::int64_t{1} << Format.mantissa_bits;
+  std::int64_t code =
+      (static_cast<std::int64_t>(exponent - bottom) << Format.mantissa_bits) +
+      static_cast<std::int64_t>(kept) - hidden_bit;
+  if (Rule::goes_up(remainder{(code & 1) != 0, fraction}, random)) ++code;
+  if (code < 0) return sign;
+  if (code > static_cast<std::int64_t>(Format.max_code())) return sign | overflow_code;
+  return sign | static_cast<std::uint32_t>(code);
+}
+
+/// Where the nearest-even code of a small format changes: code k is reached at float bits
+/// `first[k - 1]`. Derived from decode, so that comparing against it is exact by construction.
+template <float_format Format>
+struct nearest_even_thresholds {
+  static constexpr std::uint32_t count = Format.max_code();
+  std::uint32_t first[count];
+
+  consteval nearest_even_thresholds() : first{} {
+    for (std::uint32_t code = 0; code < count; ++code) {
+      float const middle = (decode<Format>(code) + decode<Format>(code + 1u)) / 2;
+      bool const tie_goes_up = (code & 1u) != 0;  // to the even neighbour
+      first[code] = detail::float_bits(middle) + (tie_goes_up ? 0u : 1u);
+    }
+  }
+};
+
+/// encode<Format>(value) for formats of at most 4 bits, as a sum of comparisons.
+///
+/// rule    the code is the number of thresholds that |value| reaches. No branch, no shift by a
+///         variable, no float operation: g++ and clang turn a loop over it into SIMD code.
+/// errors  NaN is above every threshold and loses its sign: the largest code, positive.
+/// bits    identical everywhere; equal to encode<Format>.
+template <float_format Format>
+[[nodiscard]] NIBBLE_HD constexpr std::uint32_t encode_by_comparison(float value) noexcept {
+  static_assert(Format.width() <= 4 && Format.is_signed && !Format.has_nan(),
+                "got a wide format; comparisons pay off up to 4 bits, use encode");
+  constexpr nearest_even_thresholds<Format> thresholds{};
+  std::uint32_t const bits = detail::float_bits(value);
+  std::uint32_t const magnitude = bits & 0x7FFF'FFFFu;
+  std::uint32_t code = 0;
+  for (std::uint32_t i = 0; i < thresholds.count; ++i) code += magnitude >= thresholds.first[i] ? 1u : 0u;
+  std::uint32_t const sign = (bits >> 31) << Format.magnitude_width();
+  return code | (magnitude > detail::infinity_bits ? 0u : sign);
+}
+
+}  // namespace nibble::format

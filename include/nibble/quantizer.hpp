@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// The composition of policies: floats in, blocks out. Everything else is naming, storage and loops.
+#pragma once
+
+#include "nibble/block.hpp"
+#include "nibble/correction/none.hpp"
+#include "nibble/group.hpp"
+#include "nibble/rounding/nearest_even.hpp"
+#include "nibble/scaling/amax.hpp"
+#include "nibble/transform/identity.hpp"
+
+namespace nibble {
+
+/// Quantizes groups of values to blocks. The default is NVFP4 as TransformerEngine computes it.
+///
+/// shape   group: the smallest piece it works on, 1x16 for NVFP4, 16x16 for square tiles, 1x128 for a
+///         transform of 128. A call takes a group of floats (an mdspan or anything with in(i, j), or
+///         an array) and returns its blocks: one Block, or a block_group where there are several.
+/// rule    transform each row; choose a scale for each tile; multiply by its encode factor; round;
+///         correct.
+/// errors  total: see the policies for NaN, infinity and zero.
+/// bits    identical in constant evaluation, on the host and on the device; position matters to
+///         stochastic policies only.
+template <class Block = nvfp4_block, class Scaling = scaling::amax<>,
+          class Rounding = rounding::nearest_even, class Transform = transform::identity,
+          class Correction = correction::none>
+struct quantizer {
+  static_assert(scaling::policy<Scaling, Block>,
+                "got a Scaling that is no scaling::policy for this Block; need shape, outer and choose");
+  static_assert(rounding::policy<Rounding>,
+                "got a Rounding that is no rounding::policy; need is_stochastic and encode");
+  static_assert(transform::policy<Transform>,
+                "got a Transform that is no transform::policy; need size, apply and invert");
+
+  using block_type = Block;
+  using element_type = typename Block::element_type;
+  using scale_type = typename Block::scale_type;
+  using scaling_type = Scaling;
+  using rounding_type = Rounding;
+  using transform_type = Transform;
+  using outer = typename Scaling::outer;
+  using factors = tensor_scale::factors;
+
+ private:
+  static constexpr int larger(int a, int b) { return a > b ? a : b; }
+
+ public:
+  static constexpr group_extents group{
+      static_cast<int>(scaling::rows<Block>(Scaling::shape)),
+      larger(Block::size, larger(Transform::size, Correction::columns))};
+  static_assert(group.columns % Block::size == 0 && group.columns % Transform::size == 0,
+                "got a block and a transform of which neither divides the other");
+  static constexpr int blocks_per_row = group.columns / Block::size;
+  static constexpr bool is_one_block = group.rows == 1 && blocks_per_row == 1;
+
+  using result_type = std::conditional_t<is_one_block, Block,
+                                         block_group<Block, group.rows, blocks_per_row>>;
+
+  static constexpr auto rows_ = static_cast<std::size_t>(group.rows);
+  static constexpr auto columns_ = static_cast<std::size_t>(group.columns);
+
+  [[no_unique_address]] Scaling scaling{};
+  [[no_unique_address]] Rounding rounding{};
+  [[no_unique_address]] Transform transform{};
+  [[no_unique_address]] Correction correction{};
+
+  /// What follows from the amax, to be computed once for all groups under it.
+  [[nodiscard]] NIBBLE_HD static constexpr factors prepare(tensor_amax amax) noexcept {
+    return outer{}.template from<element_type>(amax);
+  }
+
+  /// The values of one group as they will be scaled: read, converted to float and transformed.
+  template <class In>
+  NIBBLE_HD constexpr void load(In const& in, float (&values)[rows_][columns_]) const
+      noexcept {
+    for (int r = 0; r < group.rows; ++r) {
+      for (int c = 0; c < group.columns; ++c) values[r][c] = element(in, r, c);
+      transform_row(values[r]);
+    }
+  }
+
+  /// Quantizes one group, under factors that prepare() returned.
+  template <class In>
+  [[nodiscard]] NIBBLE_HD constexpr result_type operator()(In const& in, factors const& f,
+                                                           position where = {}) const noexcept {
+    float values[rows_][columns_]{};
+    load(in, values);
+    block_group<Block, group.rows, blocks_per_row> result{};
+    for (int b = 0; b < blocks_per_row; ++b) {
+      float tile[rows_][std::size_t{Block::size}]{};
+      for (int r = 0; r < group.rows; ++r) {
+        for (int c = 0; c < Block::size; ++c) tile[r][c] = values[r][b * Block::size + c];
+      }
+      auto const chosen = scaling.template choose<Block>(tile, f);
+      for (int r = 0; r < group.rows; ++r) {
+        result.blocks[r][b] = encode(tile[r], chosen, where.of(r, b * Block::size));
+      }
+    }
+    correction.apply(values, result);
+    if constexpr (is_one_block) {
+      return result.blocks[0][0];
+    } else {
+      return result;
+    }
+  }
+
+  /// Quantizes one group of a tensor with this amax.
+  template <class In>
+  [[nodiscard]] NIBBLE_HD constexpr result_type operator()(In const& in, tensor_amax amax,
+                                                           position where = {}) const noexcept {
+    return (*this)(in, prepare(amax), where);
+  }
+
+  /// The multiplier of a code under a block scale: a code is worth code * multiplier(scale, factors).
+  [[nodiscard]] NIBBLE_HD static constexpr float multiplier(scale_type scale,
+                                                            factors const& f) noexcept {
+    return outer{}.template decode<element_type>(static_cast<float>(scale), f);
+  }
+
+  /// The numbers that a block stands for, still transformed where there is a transform: what a
+  /// product of two quantized matrices multiplies.
+  [[nodiscard]] NIBBLE_HD static constexpr row<float, Block::size> decode(Block const& block,
+                                                                         factors const& f) noexcept {
+    float const m = multiplier(block.scale, f);
+    row<float, Block::size> result{};
+    for (int i = 0; i < Block::size; ++i) {
+      result[i] = arch::multiply(static_cast<float>(block.codes[i]), m);
+    }
+    return result;
+  }
+
+  /// The numbers that a block stands for, with the transform undone.
+  [[nodiscard]] NIBBLE_HD constexpr row<float, Block::size> dequantize(Block const& block,
+                                                                       tensor_amax amax) const noexcept {
+    static_assert(group.columns == Block::size,
+                  "got a transform wider than a block; dequantize a whole row with nibble::dequantize");
+    row<float, Block::size> result = decode(block, prepare(amax));
+    if constexpr (Transform::size > 1) {
+      for (int first = 0; first < Block::size; first += Transform::size) {
+        invert_at(result.values + first);
+      }
+    }
+    return result;
+  }
+
+  /// Undoes the transform on Transform::size consecutive floats.
+  NIBBLE_HD constexpr void invert_at(float* first) const noexcept {
+    float part[std::size_t{Transform::size}]{};
+    for (int i = 0; i < Transform::size; ++i) part[i] = first[i];
+    transform.invert(part);
+    for (int i = 0; i < Transform::size; ++i) first[i] = part[i];
+  }
+
+ private:
+  template <class In>
+  NIBBLE_HD static constexpr float element(In const& in, int r, int c) noexcept {
+    if constexpr (requires { in(r, c); }) {
+      return static_cast<float>(in(r, c));
+    } else if constexpr (requires { static_cast<float>(in[r][c]); }) {
+      return static_cast<float>(in[r][c]);
+    } else {
+      static_assert(group.rows == 1, "got a row; this quantizer's group has several, need in(i, j)");
+      return static_cast<float>(in[c]);
+    }
+  }
+
+  NIBBLE_HD constexpr void transform_row(float (&values)[columns_]) const noexcept {
+    if constexpr (Transform::size == group.columns) {
+      transform.apply(values);
+    } else if constexpr (Transform::size > 1) {
+      for (int first = 0; first < group.columns; first += Transform::size) {
+        float part[std::size_t{Transform::size}]{};
+        for (int i = 0; i < Transform::size; ++i) part[i] = values[first + i];
+        transform.apply(part);
+        for (int i = 0; i < Transform::size; ++i) values[first + i] = part[i];
+      }
+    }
+  }
+
+  NIBBLE_HD constexpr Block encode(float const (&values)[std::size_t{Block::size}],
+                                   scaling::chosen<scale_type> const& chosen,
+                                   std::uint64_t first) const noexcept {
+    float scaled[std::size_t{Block::size}]{};
+    for (int c = 0; c < Block::size; ++c) scaled[c] = arch::multiply(values[c], chosen.encode);
+    return {rounding.template encode<element_type>(scaled, first), chosen.scale};
+  }
+};
+
+/// quantizer{scaling, rounding, ...}: NVFP4 blocks, policies that hold state.
+template <class Scaling, class Rounding = rounding::nearest_even,
+          class Transform = transform::identity, class Correction = correction::none>
+quantizer(Scaling, Rounding = {}, Transform = {}, Correction = {})
+    -> quantizer<nvfp4_block, Scaling, Rounding, Transform, Correction>;
+
+}  // namespace nibble

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// To nearest, ties to even: what the hardware does, and the default.
+#pragma once
+
+#include "nibble/rounding/policy.hpp"
+
+namespace nibble::rounding {
+
+/// Rounds to the nearer code; a tie goes to the even one.
+///
+/// errors  as the number type's own conversion.
+/// bits    identical everywhere; equal to cvt.rn.satfinite where the target has it.
+struct nearest_even {
+  static constexpr bool is_stochastic = false;
+
+  /// The T that `value` rounds to.
+  template <number_type T>
+  [[nodiscard]] NIBBLE_HD static constexpr T round(float value) noexcept {
+    return T(value);
+  }
+
+  /// The codes of N values; the position does not matter.
+  template <number_type T, std::size_t N>
+  [[nodiscard]] NIBBLE_HD static constexpr packed<T, int{N}> encode(float const (&values)[N],
+                                                               std::uint64_t = 0) noexcept {
+    packed<T, int{N}> codes{};
+    if constexpr (T::format == format::e2m1 && N % 8 == 0) {
+      for (int first = 0; first < int{N}; first += 8) {
+        float eight[8]{};
+        for (int i = 0; i < 8; ++i) eight[i] = values[first + i];
+        std::uint32_t const word = arch::encode_e2m1x8(eight);
+        for (int byte = 0; byte < 4; ++byte) {
+          codes.bytes()[first / 2 + byte] = static_cast<std::uint8_t>(word >> (8 * byte));
+        }
+      }
+    } else {
+      for (int i = 0; i < int{N}; ++i) codes.set(i, round<T>(values[i]));
+    }
+    return codes;
+  }
+};
+
+}  // namespace nibble::rounding

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// The scale that maps the largest magnitude of a tile to the largest element: NVFP4's own.
+#pragma once
+
+#include "nibble/scaling/policy.hpp"
+#include "nibble/tensor_scale/current.hpp"
+
+namespace nibble::scaling {
+
+/// Scales a tile by its largest magnitude.
+///
+/// shape   Shape: one block, or a square of blocks that share the scale.
+/// units   the largest magnitude is mapped to max(Element) * FillNumerator / FillDenominator: 16/17
+///         leaves headroom for the rounding of the scale, so that nothing saturates; more than 1 clips.
+/// rule    with b the tile's amax and M = S_enc * fl(1 / target): scale = round(min(b * M, largest
+///         float)) in the scale's format, values are multiplied by 1 / (scale * S_dec). An FP32 scale
+///         is 1 / min(target / b, largest float), 1 for b = 0, and is not rounded.
+/// errors  a scale that rounds to 0 encodes with the largest float and decodes to 0; NaN elements do
+///         not count; infinity gives the largest scale.
+/// bits    identical everywhere; for NVFP4 the bytes of TransformerEngine, finite data.
+/// source  NVIDIA, arXiv 2509.25149, appendix B; TransformerEngine for the order of the operations.
+template <tile Shape = tile::row, class Outer = tensor_scale::current<>,
+          class ScaleRule = format::nearest_even, int FillNumerator = 1, int FillDenominator = 1>
+struct amax {
+  static_assert(FillNumerator > 0 && FillDenominator > 0, "got a fill of 0 or less; need a fraction");
+  static constexpr tile shape = Shape;
+  using outer = Outer;
+
+  template <class Element>
+  static constexpr float target = static_cast<float>(limits<Element>::max()) *
+                                  static_cast<float>(FillNumerator) /
+                                  static_cast<float>(FillDenominator);
+
+  template <class Block, std::size_t Rows>
+  [[nodiscard]] NIBBLE_HD static constexpr chosen<typename Block::scale_type> choose(
+      float const (&values)[Rows][std::size_t{Block::size}], tensor_scale::factors const& f) noexcept {
+    using Scale = typename Block::scale_type;
+    constexpr float full = target<typename Block::element_type>;
+    float const block_amax = tile_amax(values);
+    if constexpr (std::is_same_v<Scale, float>) {
+      float encode = arch::minimum(arch::divide(full, block_amax), detail::largest_float);
+      if (block_amax == 0 || encode == 0) encode = 1;
+      return {arch::divide(1.0f, encode), encode};
+    } else {
+      float const multiplier = arch::multiply(f.encode, arch::divide(1.0f, full));
+      float const ideal =
+          arch::minimum(arch::multiply(block_amax, multiplier), detail::largest_float);
+      auto const scale = Scale::from_bits(format::encode<Scale::format, ScaleRule>(ideal));
+      return {scale, encode_multiplier(static_cast<float>(scale), f)};
+    }
+  }
+};
+
+}  // namespace nibble::scaling

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a scaling policy is, and the pieces that several of them share.
+#pragma once
+
+#include "nibble/arch/arithmetic.hpp"
+#include "nibble/block.hpp"
+#include "nibble/format/encode.hpp"
+#include "nibble/numeric_limits.hpp"
+#include "nibble/tensor_amax.hpp"
+#include "nibble/tensor_scale/policy.hpp"
+
+namespace nibble::scaling {
+
+/// Which elements share a block scale.
+enum class tile {
+  row,     // one block: 1 x Block::size
+  square,  // Block::size rows of one block each, so that the transpose is the same numbers
+};
+
+/// How many rows a tile of these blocks has.
+template <class Block>
+[[nodiscard]] NIBBLE_HD constexpr std::size_t rows(tile shape) noexcept {
+  return shape == tile::square ? std::size_t{Block::size} : 1;
+}
+
+/// A block scale, and what to multiply values with before they are rounded.
+template <class Scale>
+struct chosen {
+  Scale scale;
+  float encode;
+};
+
+/// A rule that chooses the scale of a tile.
+///
+/// 1. S::shape is the tile; S::outer its tensor_scale policy (checked).
+/// 2. s.choose<Block>(values, factors) returns the scale of a tile of rows<Block>(S::shape) rows of
+///    Block::size values each (checked).
+/// 3. It is total, and depends on nothing but its arguments; a tile of zeros gets a scale under which
+///    it decodes to zeros (tested: tests/support/scaling_laws.hpp).
+/// It does not promise that no element saturates.
+template <class S, class Block>
+concept policy = requires(S const& s, float const (&values)[rows<Block>(S::shape)][std::size_t{Block::size}],
+                          tensor_scale::factors f) {
+  { S::shape } -> std::convertible_to<tile>;
+  requires tensor_scale::policy<typename S::outer>;
+  {
+    s.template choose<Block>(values, f)
+  } noexcept -> std::same_as<chosen<typename Block::scale_type>>;
+};
+
+/// The largest magnitude of a tile, NaN aside.
+template <std::size_t Rows, std::size_t Columns>
+[[nodiscard]] NIBBLE_HD constexpr float tile_amax(float const (&values)[Rows][Columns]) noexcept {
+  std::uint32_t largest = 0;
+  for (auto const& row : values) {
+    for (float const value : row) {
+      std::uint32_t const bits = amax_bits(value);
+      largest = bits > largest ? bits : largest;
+    }
+  }
+  return detail::float_from_bits(largest);
+}
+
+/// What values are multiplied with under a block scale: 1 / (scale * S_dec), a true division, at most
+/// the largest float (which a scale of 0 gets).
+[[nodiscard]] NIBBLE_HD constexpr float encode_multiplier(float scale,
+                                                          tensor_scale::factors const& f) noexcept {
+  float const step = arch::multiply(scale, f.decode);
+  return arch::minimum(arch::divide(1.0f, step), detail::largest_float);
+}
+
+}  // namespace nibble::scaling
