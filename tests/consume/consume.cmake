@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+# Consumes the library in one way (MODE), in one language (LANGUAGE), below the folder WORK.
+cmake_minimum_required(VERSION 3.25)
+
+file(REMOVE_RECURSE "${WORK}")
+file(MAKE_DIRECTORY "${WORK}")
+set(here "${CMAKE_CURRENT_LIST_DIR}")
+
+function(run)
+  execute_process(COMMAND ${ARGN} COMMAND_ECHO STDOUT COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+
+set(compilers -DCMAKE_CXX_COMPILER=${CXX_COMPILER})
+if(LANGUAGE STREQUAL "CUDA")
+  list(APPEND compilers -DCMAKE_CUDA_COMPILER=${CUDA_COMPILER} -DCMAKE_CUDA_ARCHITECTURES=90a)
+endif()
+
+# Installs to a folder, moves that, and sets `prefix`: a package must not remember where it was.
+function(install_moved)
+  run("${CMAKE_COMMAND}" --install "${NIBBLE_BUILD}" --prefix "${WORK}/installed")
+  file(RENAME "${WORK}/installed" "${WORK}/moved")
+  file(GLOB_RECURSE given RELATIVE "${NIBBLE_SOURCE}" "${NIBBLE_SOURCE}/include/*")
+  file(GLOB_RECURSE got RELATIVE "${WORK}/moved" "${WORK}/moved/include/*")
+  if(NOT given STREQUAL got)
+    message(FATAL_ERROR "installed headers differ from include/:\n${given}\n${got}")
+  endif()
+  if(EXISTS "${WORK}/moved/lib")
+    message(FATAL_ERROR "a header-only library installs nothing in lib/")
+  endif()
+  set(prefix "${WORK}/moved" PARENT_SCOPE)
+endfunction()
+
+function(build_and_run source)
+  run("${CMAKE_COMMAND}" -S "${source}" -B "${WORK}/build" ${compilers} -DLANGUAGE=${LANGUAGE} ${ARGN})
+  run("${CMAKE_COMMAND}" --build "${WORK}/build")
+  run("${WORK}/build/consumer")
+endfunction()
+
+# Configuring <source> must fail, with a message that matches <regex>.
+function(must_be_refused source regex)
+  execute_process(COMMAND "${CMAKE_COMMAND}" -S "${source}" -B "${WORK}/refused" --fresh
+      ${compilers} -DLANGUAGE=CXX ${ARGN}
+    RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(code EQUAL 0)
+    message(FATAL_ERROR "accepted: ${ARGN}")
+  elseif(NOT output MATCHES "${regex}")
+    message(FATAL_ERROR "refused, but not with /${regex}/:\n${output}")
+  endif()
+endfunction()
+
+if(MODE STREQUAL "package")
+  install_moved()
+  build_and_run("${here}/package" -DCMAKE_PREFIX_PATH=${prefix})
+elseif(MODE STREQUAL "component")
+  install_moved()
+  list(GET CCCL_INCLUDES 0 cccl)
+  build_and_run("${here}/package" -DCMAKE_PREFIX_PATH=${prefix} -DMATRIX=ON -DNIBBLE_CCCL_DIR=${cccl})
+elseif(MODE STREQUAL "refused")
+  install_moved()
+  must_be_refused("${here}/package" "compatible with requested version \"99\""
+    -DCMAKE_PREFIX_PATH=${prefix} -DVERSION=99)
+  must_be_refused("${here}/package" "compatible with requested version \"0.0\""
+    -DCMAKE_PREFIX_PATH=${prefix} -DVERSION=0.0)
+elseif(MODE STREQUAL "subdirectory")
+  build_and_run("${here}/subdirectory" -DNIBBLE_SOURCE=${NIBBLE_SOURCE})
+elseif(MODE STREQUAL "fetch_content")
+  build_and_run("${here}/subdirectory" -DFETCHCONTENT_SOURCE_DIR_NIBBLE=${NIBBLE_SOURCE}
+    -DFETCHCONTENT_FULLY_DISCONNECTED=ON)
+elseif(MODE STREQUAL "fetched_dependencies")
+  # A doctest in the layout of its sources, and the CCCL that this build found, in place of downloads.
+  find_path(doctest_include doctest/doctest.h REQUIRED)
+  find_path(doctest_scripts doctest.cmake REQUIRED
+    PATHS /usr/lib/cmake/doctest /usr/local/lib/cmake/doctest)
+  file(COPY "${doctest_include}/doctest/doctest.h" DESTINATION "${WORK}/doctest/doctest")
+  file(GLOB scripts "${doctest_scripts}/doctest*.cmake")
+  file(COPY ${scripts} DESTINATION "${WORK}/doctest/scripts/cmake")
+  list(GET CCCL_INCLUDES 0 cccl)
+  execute_process(COMMAND "${CMAKE_COMMAND}" -S "${NIBBLE_SOURCE}" -B "${WORK}/build" ${compilers}
+      -DNIBBLE_CUDA=OFF -DNIBBLE_FETCH=ON -DFETCHCONTENT_FULLY_DISCONNECTED=ON
+      -DFETCHCONTENT_SOURCE_DIR_DOCTEST=${WORK}/doctest -DFETCHCONTENT_SOURCE_DIR_CCCL=${cccl}
+    OUTPUT_VARIABLE output ECHO_OUTPUT_VARIABLE COMMAND_ERROR_IS_FATAL ANY)
+  foreach(words "doctest fetched: ${WORK}/doctest" "CCCL from fetched: ${cccl}")
+    string(FIND "${output}" "${words}" at)
+    if(at EQUAL -1)
+      message(FATAL_ERROR "the configuration does not say '${words}'")
+    endif()
+  endforeach()
+  run("${CMAKE_COMMAND}" --build "${WORK}/build" --target test_support)
+  run("${WORK}/build/tests/test_support")
+else()
+  message(FATAL_ERROR "unknown mode ${MODE}")
+endif()

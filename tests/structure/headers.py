@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Compiles every header alone and included twice, with all warnings as errors.
+
+headers.py ROOT --compiler g++ [--cccl DIR]...     the .hpp files, with a host compiler
+headers.py ROOT --nvcc nvcc [--host g++]           the .hpp and the .cuh files, with nvcc
+"""
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import check  # the layer table lives there
+
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Werror"]
+
+
+def host_command(options, header, uses_cccl):
+    command = [options.compiler, "-std=c++20", "-fsyntax-only", "-x", "c++", "-", *WARNINGS]
+    command += ["-I", str(options.root / "include")]
+    if uses_cccl:
+        for folder in options.cccl:
+            command += ["-isystem", folder]
+    level = check.layer_of(header)
+    if level is not None and level.number <= 5 and not level.is_view:
+        command += ["-fno-exceptions", "-fno-rtti"]
+    return command
+
+
+def nvcc_command(options, source):
+    command = [options.nvcc, "-std=c++20", "-arch=sm_90a", "-c", "-o", os.devnull, str(source)]
+    command += ["-Werror", "all-warnings", "-Xcompiler=-Wall,-Wextra,-Wshadow,-Wconversion"]
+    command += ["-I", str(options.root / "include")]
+    if options.host:
+        command += ["-ccbin", options.host]
+    return command
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("root", type=pathlib.Path)
+    parser.add_argument("--compiler")
+    parser.add_argument("--nvcc")
+    parser.add_argument("--host")
+    parser.add_argument("--cccl", action="append", default=[])
+    options = parser.parse_args()
+    include = options.root / "include"
+    patterns = ["*.hpp", "*.cuh"] if options.nvcc else ["*.hpp"]
+    headers = sorted(h for pattern in patterns for h in (include / "nibble").rglob(pattern))
+    if not headers:
+        sys.exit(f"no headers below {include}")
+
+    left_out = []
+
+    def compile_one(header):
+        name = header.relative_to(include).as_posix()
+        text = f"#include <{name}>\n#include <{name}>\n"
+        uses_cccl = check.uses_cccl(header, include)
+        if options.compiler:
+            if uses_cccl and not options.cccl:
+                left_out.append(name)
+                return name, 0, ""
+            run = subprocess.run(host_command(options, header.relative_to(include / "nibble"), uses_cccl),
+                                 input=text, capture_output=True, text=True)
+        else:
+            with tempfile.TemporaryDirectory() as folder:
+                source = pathlib.Path(folder) / "alone.cu"
+                source.write_text(text)
+                run = subprocess.run(nvcc_command(options, source), capture_output=True, text=True)
+        # Also what a compiler only says (nvcc does not make an error of every remark) counts.
+        output = run.stdout + run.stderr
+        return name, run.returncode or (1 if output.strip() else 0), output
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = list(pool.map(compile_one, headers))
+    failed = [(name, output) for name, code, output in results if code]
+    for name, output in failed:
+        print(f"--- {name} alone:\n{output}")
+    for name in left_out:
+        print(f"left out, needs CCCL: {name}")
+    print(f"{len(headers) - len(failed) - len(left_out)} headers compile alone, {len(failed)} do not")
+    return 1 if failed or len(left_out) == len(headers) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
