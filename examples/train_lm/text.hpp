@@ -3,13 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <fstream>
-#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "train_lm/atomic_file.hpp"
 #include "train_lm/counter_random.hpp"
 #include "train_lm/model.hpp"
 

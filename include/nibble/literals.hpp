@@ -10,8 +10,8 @@
 namespace nibble::literals {
 
 namespace check {
-// Not constexpr: a literal that reaches it stops constant evaluation, and the compiler names it.
-void this_literal_is_not_exactly_representable();
+// Not constexpr: a literal that reaches it does not compile, and the compiler names it.
+inline void this_literal_is_not_exactly_representable() noexcept {}
 
 template <class T>
 [[nodiscard]] consteval T exact(long double literal) {

@@ -72,7 +72,8 @@ class number {
   }
 
  private:
-  static void code_has_more_bits_than_format();  // not constexpr: calling it stops constant evaluation
+  // Not constexpr: a constant expression that calls it does not compile, and the compiler names it.
+  NIBBLE_HD static void code_has_more_bits_than_format() noexcept {}
 
   storage bits_;
 };
