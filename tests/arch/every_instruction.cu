@@ -41,7 +41,8 @@ extern "C" __global__ void encode_e2m1(float const* x, unsigned int* result) {
 extern "C" __global__ void decode_e2m1(unsigned int const* codes, unsigned int* result) {
   unsigned int halves[4];
   ptx::cvt_rn_f16x2_e2m1x2(codes[0], halves);
-  for (int i = 0; i < 4; ++i) result[i] = halves[i];
+  for (int i = 0; i < 4; ++i)
+    result[i] = halves[i];
 }
 extern "C" __global__ void convert_others(float const* x, unsigned int* result) {
   result[0] = ptx::cvt_rn_satfinite_e2m3x2_f32(x[0], x[1]);

@@ -145,8 +145,10 @@ struct exact_values_stay {
 /// Does the device meet `ability`? Where it does not, the case says so and counts as skipped.
 template <class Ability>
 bool device_can(Ability ability, char const* what) {
-  if (!everywhere::has_device()) return false;
-  if (everywhere::sweep(1, ability) == 0) return true;
+  if (!everywhere::has_device())
+    return false;
+  if (everywhere::sweep(1, ability) == 0)
+    return true;
   std::printf("no CUDA device that %s\n", what);
   return false;
 }
@@ -158,16 +160,19 @@ TEST_CASE("arithmetic rounds once, to nearest even, and keeps subnormals") {
 }
 
 TEST_CASE("the 8-bit conversions put the first operand in the low byte") {
-  if (!device_can(converts_e4m3{}, "converts to e4m3")) return;
+  if (!device_can(converts_e4m3{}, "converts to e4m3"))
+    return;
   CHECK(everywhere::sweep(e4m3_cases, e4m3_answers{}) == 0);
 }
 
 TEST_CASE("the 4- and 6-bit conversions put the first operand in the low bits") {
-  if (!device_can(converts_e2m1{}, "converts to e2m1")) return;
+  if (!device_can(converts_e2m1{}, "converts to e2m1"))
+    return;
   CHECK(everywhere::sweep(e2m1_cases, e2m1_answers{}) == 0);
 }
 
 TEST_CASE("stochastic conversion never moves an exact value, whatever the random bits") {
-  if (!device_can(converts_stochastically{}, "rounds stochastically")) return;
+  if (!device_can(converts_stochastically{}, "rounds stochastically"))
+    return;
   CHECK(everywhere::sweep(256, exact_values_stay{}) == 0);
 }
