@@ -162,6 +162,7 @@ function(nibble_add_programs folder)
     endif()
   endforeach()
   foreach(name IN LISTS programs)
+    target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/${folder}")
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY
       "${CMAKE_CURRENT_BINARY_DIR}/${folder}")
     if(NIBBLE_NATIVE)

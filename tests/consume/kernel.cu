@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A user's kernel: it compiles only if nvcc was given C++20, which CMake 3.25.1 does not do by itself.
+// A user's kernel: it compiles only if nvcc was given C++20, which CMake 3.25.1 does not do by
+// itself.
 #include <nibble/fp4_e2m1.hpp>
 
 template <std::integral Index>

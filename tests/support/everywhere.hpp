@@ -44,7 +44,8 @@ std::uint64_t host_sweep(std::uint64_t count, Predicate const& holds) {
   std::atomic<unsigned long long> failures{0};
   std::atomic<unsigned long long> first{~0ULL};
   auto work = [&] {
-    for (std::uint64_t begin = next.fetch_add(chunk); begin < count; begin = next.fetch_add(chunk)) {
+    for (std::uint64_t begin = next.fetch_add(chunk); begin < count;
+         begin = next.fetch_add(chunk)) {
       std::uint64_t const end = std::min(count, begin + chunk);
       tally mine;
       for (std::uint64_t i = begin; i < end; ++i) {
@@ -122,8 +123,8 @@ __global__ void sweep_kernel(std::uint64_t count, Predicate holds, tally* result
   }
 }
 
-/// The number of indices below `count` for which `holds(index)` is false on the device; 0 where there
-/// is no device, and the case then counts as skipped.
+/// The number of indices below `count` for which `holds(index)` is false on the device; 0 where
+/// there is no device, and the case then counts as skipped.
 template <class Predicate>
 std::uint64_t sweep(std::uint64_t count, Predicate const& holds) {
   static_assert(std::is_trivially_copyable_v<Predicate>,

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// A literal that the format cannot hold exactly is an error, and the compiler's message says so.
+// expect: this_literal_is_not_exactly_representable
+#include <nibble/literals.hpp>
+
+using namespace nibble::literals;
+
+constexpr auto representable = 1.5_e2m1;
+#ifdef NIBBLE_BREAK
+constexpr auto between_two_codes = 1.25_e2m1;
+#endif
