@@ -43,10 +43,11 @@ struct test_tile {
   tile_values values{};
 };
 
-/// The sixteen significands a (2^23 <= a < 2^24) for which 2688 / a comes closest to the midpoint of
-/// two binary32 numbers (within 2^-19 of half a step): where S_enc is hardest to round.
+/// The sixteen significands a (2^23 <= a < 2^24) for which 2688 / a comes closest to the midpoint
+/// of two binary32 numbers (within 2^-19 of half a step): where S_enc is hardest to round.
 inline constexpr std::array<std::uint32_t, 16> hard_significands{
-    0xBFF6EEU, 0xF72EF0U, 0xFA863BU, 0x9AFF8CU, 0x861114U, 0xE9978DU, 0xC90799U, 0xC5E681U, 0x9B667FU, 0xF6A4C8U, 0xE6184DU, 0x928497U, 0xE4AF98U, 0xC630C3U, 0xC5FF3DU, 0xC00003U};
+    0xBFF6EEU, 0xF72EF0U, 0xFA863BU, 0x9AFF8CU, 0x861114U, 0xE9978DU, 0xC90799U, 0xC5E681U,
+    0x9B667FU, 0xF6A4C8U, 0xE6184DU, 0x928497U, 0xE4AF98U, 0xC630C3U, 0xC5FF3DU, 0xC00003U};
 
 /// A small counter-seeded generator (splitmix64 steps).
 class bit_source {
@@ -130,7 +131,8 @@ class block_generator {
     constexpr std::array<std::uint32_t, 11> percent{10, 10, 18, 20, 14, 4, 11, 4, 4, 2, 3};
     std::uint32_t roll = random.below(100);
     std::size_t kind = 0;
-    while (roll >= percent[kind]) roll -= percent[kind++];
+    while (roll >= percent[kind])
+      roll -= percent[kind++];
     return static_cast<block_class>(kind);
   }
 
@@ -150,7 +152,8 @@ class block_generator {
 
   /// A magnitude at most b, a few binades below it more often than many.
   static std::uint32_t at_most(bit_source& random, std::uint32_t b) {
-    if (b == 0) return 0;
+    if (b == 0)
+      return 0;
     std::uint32_t const drops = static_cast<std::uint32_t>(std::countr_zero(random.next() | 256U));
     std::uint64_t const span = std::uint64_t{1} << 23;
     std::uint64_t const down = drops * span + (random.next() & (span - 1));
@@ -163,7 +166,8 @@ class block_generator {
     constexpr std::array<std::uint32_t, 10> listed{
         0x40C00000U, 0x40400000U, 0x3EC00000U, 0x45280000U, 0x3F800000U,
         0x40F00000U, 0x43E00000U, 0x3D800000U, 0x3F500000U, 0x41800000U};
-    if (random.below(2) != 0) return random.pick(listed);
+    if (random.below(2) != 0)
+      return random.pick(listed);
     std::uint64_t const odd = 2 * random.below(32) + 1;
     return round_to_binary32(false, odd, static_cast<int>(random.below(40)) - 24);
   }
@@ -181,18 +185,21 @@ class block_generator {
     if (choice == 4) {  // 1e-38, the least normal number and its neighbours, up to 2^-100
       constexpr std::array<std::uint32_t, 4> small{0x006CE3EEU, 0x00800000U, 0x007FFFFFU,
                                                    0x00800001U};
-      if (random.below(2) != 0) return random.pick(small);
+      if (random.below(2) != 0)
+        return random.pick(small);
       return 0x00800000U + (static_cast<std::uint32_t>(random.next()) & 0x0CFFFFFFU);
     }
     // The largest numbers, fp16's and bf16's largest, and where q * A overflows
     constexpr std::array<std::uint32_t, 6> large{0x7F7FFFFFU, 0x477FE000U, 0x7F7F0000U,
                                                  0x7F7FFFFEU, 0x7B124924U, 0x7B124925U};
-    if (choice < 7) return random.pick(large);
+    if (choice < 7)
+      return random.pick(large);
     return 0x78000000U + (static_cast<std::uint32_t>(random.next()) & 0x077FFFFFU);
   }
 
   static std::uint32_t any_amax(bit_source& random) {
-    if (random.below(2) != 0) return structured_amax(random);
+    if (random.below(2) != 0)
+      return structured_amax(random);
     return 0x30000000U + (static_cast<std::uint32_t>(random.next()) & 0x1FFFFFFFU);
   }
 
@@ -200,8 +207,7 @@ class block_generator {
   static std::uint32_t scale_tie(bit_source& random, std::uint32_t amax) {
     table const& scales = table_of(e4m3);
     std::size_t const index = random.below(static_cast<std::uint32_t>(scales.size() - 1));
-    dyadic middle =
-        combine_magnitudes(scales.magnitude(index), scales.magnitude(index + 1), false);
+    dyadic middle = combine_magnitudes(scales.magnitude(index), scales.magnitude(index + 1), false);
     --middle.exponent;
     std::uint32_t const target = round_to_binary32(middle);
     // Either the number that gives the tie in exact arithmetic, or the one by the stated order.
@@ -212,7 +218,8 @@ class block_generator {
     }
     if (random.below(2) != 0) {
       for (int const ulps : {0, -1, 1, -2, 2}) {
-        if (ieee::multiply(step(b, ulps), tensor.multiplier) == target) return step(b, ulps);
+        if (ieee::multiply(step(b, ulps), tensor.multiplier) == target)
+          return step(b, ulps);
       }
     }
     return b < 2 ? b : step(b, nudge(random));
@@ -228,14 +235,14 @@ class block_generator {
   static void fill_ties(bit_source& random, sixteen& values, std::uint32_t b,
                         std::uint32_t encode) {
     // 0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5
-    constexpr std::array<std::uint32_t, 7> middles{0x3E800000U, 0x3F400000U, 0x3FA00000U,
-                                                   0x3FE00000U, 0x40200000U, 0x40600000U,
-                                                   0x40A00000U};
+    constexpr std::array<std::uint32_t, 7> middles{
+        0x3E800000U, 0x3F400000U, 0x3FA00000U, 0x3FE00000U, 0x40200000U, 0x40600000U, 0x40A00000U};
     std::array<std::uint32_t, 7> origins{};
     std::uint32_t usable = 0;
     for (std::uint32_t const middle : middles) {
       origins[usable] = ieee::divide(middle, encode);
-      if (origins[usable] >= b) break;
+      if (origins[usable] >= b)
+        break;
       ++usable;
     }
     for (std::uint32_t& value : values) {
@@ -249,7 +256,8 @@ class block_generator {
   }
 
   static void fill_random(bit_source& random, sixteen& values, std::uint32_t b) {
-    for (std::uint32_t& value : values) value = with_sign(random, at_most(random, b));
+    for (std::uint32_t& value : values)
+      value = with_sign(random, at_most(random, b));
   }
 
   static void place(bit_source& random, sixteen& values, std::uint32_t b) {
@@ -301,9 +309,9 @@ class block_generator {
       case block_class::extreme_amax: {
         result.amax = extreme_amax(random);
         bool const tied = random.below(2) != 0;
-        std::uint32_t b =
-            tied ? scale_tie(random, result.amax) : at_most(random, result.amax);
-        if (random.below(8) == 0) b = result.amax;
+        std::uint32_t b = tied ? scale_tie(random, result.amax) : at_most(random, result.amax);
+        if (random.below(8) == 0)
+          b = result.amax;
         tie_elements(random, result, std::min(b, largest_bits));
         break;
       }
@@ -357,7 +365,8 @@ class block_generator {
     std::uint32_t const choice = random.below(4);
     into.amax = choice == 0 ? random.pick(odd_amaxes) : any_amax(random);
     if (choice == 1) {  // zeros only
-      for (std::uint32_t& value : into.values) value = with_sign(random, 0);
+      for (std::uint32_t& value : into.values)
+        value = with_sign(random, 0);
       return;
     }
     if (choice == 2) {  // one kind throughout

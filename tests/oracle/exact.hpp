@@ -43,21 +43,26 @@ constexpr int compare_magnitudes(dyadic const& a, dyadic const& b) {
 }
 
 constexpr dyadic multiply(dyadic const& a, dyadic const& b) {
-  if (width(a.significand) + width(b.significand) > 128) std::abort();
+  if (width(a.significand) + width(b.significand) > 128)
+    std::abort();
   return {a.negative != b.negative, a.significand * b.significand, a.exponent + b.exponent};
 }
 
 /// a + b or a - b of the magnitudes; a must not be below b where they are subtracted.
 constexpr dyadic combine_magnitudes(dyadic const& a, dyadic const& b, bool subtract) {
-  if (a.significand == 0) return {false, b.significand, b.exponent};
-  if (b.significand == 0) return {false, a.significand, a.exponent};
+  if (a.significand == 0)
+    return {false, b.significand, b.exponent};
+  if (b.significand == 0)
+    return {false, a.significand, a.exponent};
   int const exponent = std::min(a.exponent, b.exponent);
   int const a_shift = a.exponent - exponent;
   int const b_shift = b.exponent - exponent;
-  if (width(a.significand) + a_shift > 127 || width(b.significand) + b_shift > 127) std::abort();
+  if (width(a.significand) + a_shift > 127 || width(b.significand) + b_shift > 127)
+    std::abort();
   wide const left = a.significand << a_shift;
   wide const right = b.significand << b_shift;
-  if (subtract && left < right) std::abort();
+  if (subtract && left < right)
+    std::abort();
   return {false, subtract ? left - right : left + right, exponent};
 }
 
@@ -93,14 +98,17 @@ struct scaled_integer {
 constexpr scaled_integer magnitude_of(std::uint32_t bits) {
   std::uint64_t const fraction = bits & 0x007FFFFFU;
   int const field = static_cast<int>((bits >> 23) & 0xFFU);
-  if (field == 0) return {fraction, -149};
+  if (field == 0)
+    return {fraction, -149};
   return {fraction + 0x00800000U, field - 150};
 }
 
 constexpr number from_binary32(std::uint32_t bits) {
   bool const negative = is_negative(bits);
-  if (is_nan(bits)) return {kind::nan, {negative, 0, 0}};
-  if (is_infinite(bits)) return {kind::infinite, {negative, 0, 0}};
+  if (is_nan(bits))
+    return {kind::nan, {negative, 0, 0}};
+  if (is_infinite(bits))
+    return {kind::infinite, {negative, 0, 0}};
   scaled_integer const magnitude = magnitude_of(bits);
   return {kind::finite, {negative, magnitude.significand, magnitude.exponent}};
 }
@@ -109,8 +117,10 @@ constexpr number from_binary64(std::uint64_t bits) {
   bool const negative = (bits >> 63) != 0;
   std::uint64_t const fraction = bits & 0x000FFFFFFFFFFFFFU;
   int const field = static_cast<int>((bits >> 52) & 0x7FFU);
-  if (field == 0x7FF) return {fraction != 0 ? kind::nan : kind::infinite, {negative, 0, 0}};
-  if (field == 0) return {kind::finite, {negative, fraction, -1074}};
+  if (field == 0x7FF)
+    return {fraction != 0 ? kind::nan : kind::infinite, {negative, 0, 0}};
+  if (field == 0)
+    return {kind::finite, {negative, fraction, -1074}};
   return {kind::finite, {negative, fraction + 0x0010000000000000U, field - 1075}};
 }
 
@@ -122,10 +132,12 @@ template <class Word>
 constexpr std::uint32_t round_to_binary32(bool negative, Word significand, int exponent,
                                           bool sticky = false) {
   std::uint32_t const sign = negative ? sign_mask : 0;
-  if (significand == 0) return sign;
+  if (significand == 0)
+    return sign;
   int const bits = width(significand);
   int const quantum = std::max(bits + exponent - 24, -149);
-  if (quantum > 104) return sign | infinity_bits;
+  if (quantum > 104)
+    return sign | infinity_bits;
   int const shift = quantum - exponent;
   std::uint32_t kept = 0;
   if (shift <= 0) {
@@ -134,7 +146,8 @@ constexpr std::uint32_t round_to_binary32(bool negative, Word significand, int e
     Word const half = static_cast<Word>(Word{1} << (shift - 1));
     Word const rest = significand & static_cast<Word>((half << 1) - 1);
     kept = static_cast<std::uint32_t>((significand >> (shift - 1)) >> 1);
-    if (rest > half || (rest == half && (sticky || kept % 2 != 0))) ++kept;
+    if (rest > half || (rest == half && (sticky || kept % 2 != 0)))
+      ++kept;
   }
   std::uint32_t const magnitude = (static_cast<std::uint32_t>(quantum + 149) << 23) + kept;
   return sign | std::min(magnitude, infinity_bits);
@@ -149,7 +162,8 @@ struct ieee {
   static constexpr std::uint32_t multiply(std::uint32_t a, std::uint32_t b) {
     bool const negative = is_negative(a) != is_negative(b);
     std::uint32_t const sign = negative ? sign_mask : 0;
-    if (is_nan(a) || is_nan(b)) return quiet_nan_bits;
+    if (is_nan(a) || is_nan(b))
+      return quiet_nan_bits;
     if (is_infinite(a) || is_infinite(b)) {
       return is_zero(a) || is_zero(b) ? quiet_nan_bits : (sign | infinity_bits);
     }
@@ -162,11 +176,16 @@ struct ieee {
   static constexpr std::uint32_t divide(std::uint32_t a, std::uint32_t b) {
     bool const negative = is_negative(a) != is_negative(b);
     std::uint32_t const sign = negative ? sign_mask : 0;
-    if (is_nan(a) || is_nan(b)) return quiet_nan_bits;
-    if (is_infinite(a)) return is_infinite(b) ? quiet_nan_bits : (sign | infinity_bits);
-    if (is_infinite(b)) return sign;
-    if (is_zero(b)) return is_zero(a) ? quiet_nan_bits : (sign | infinity_bits);
-    if (is_zero(a)) return sign;
+    if (is_nan(a) || is_nan(b))
+      return quiet_nan_bits;
+    if (is_infinite(a))
+      return is_infinite(b) ? quiet_nan_bits : (sign | infinity_bits);
+    if (is_infinite(b))
+      return sign;
+    if (is_zero(b))
+      return is_zero(a) ? quiet_nan_bits : (sign | infinity_bits);
+    if (is_zero(a))
+      return sign;
     scaled_integer left = magnitude_of(a);
     scaled_integer const right = magnitude_of(b);
     // All 64 bits of the dividend in use: the integer quotient has at least 40 bits.
@@ -178,11 +197,16 @@ struct ieee {
   }
 
   static constexpr std::uint32_t add(std::uint32_t a, std::uint32_t b) {
-    if (is_nan(a) || is_nan(b)) return quiet_nan_bits;
-    if (is_infinite(a)) return is_infinite(b) && a != b ? quiet_nan_bits : a;
-    if (is_infinite(b)) return b;
-    if (is_zero(a) && is_zero(b)) return a & b;  // -0 only from -0 + -0
-    if ((a & magnitude_mask) < (b & magnitude_mask)) std::swap(a, b);
+    if (is_nan(a) || is_nan(b))
+      return quiet_nan_bits;
+    if (is_infinite(a))
+      return is_infinite(b) && a != b ? quiet_nan_bits : a;
+    if (is_infinite(b))
+      return b;
+    if (is_zero(a) && is_zero(b))
+      return a & b;  // -0 only from -0 + -0
+    if ((a & magnitude_mask) < (b & magnitude_mask))
+      std::swap(a, b);
     scaled_integer const large = magnitude_of(a);
     scaled_integer const small = magnitude_of(b);
     int const distance = std::min(large.exponent - small.exponent, 64);
@@ -193,7 +217,8 @@ struct ieee {
     wide const right = far ? wide{small.significand != 0 ? 1U : 0U} : wide{small.significand};
     bool const subtract = is_negative(a) != is_negative(b);
     wide const sum = subtract ? left - right : left + right;
-    if (sum == 0) return 0;  // x - x is +0 in round to nearest
+    if (sum == 0)
+      return 0;  // x - x is +0 in round to nearest
     return round_to_binary32(is_negative(a), sum, large.exponent - distance);
   }
 
@@ -223,15 +248,19 @@ struct flushed {
 
 /// Less than by value; false if either is NaN.
 constexpr bool less(std::uint32_t a, std::uint32_t b) {
-  if (is_nan(a) || is_nan(b) || (is_zero(a) && is_zero(b))) return false;
-  if (is_negative(a) != is_negative(b)) return is_negative(a);
+  if (is_nan(a) || is_nan(b) || (is_zero(a) && is_zero(b)))
+    return false;
+  if (is_negative(a) != is_negative(b))
+    return is_negative(a);
   return is_negative(a) ? (b & magnitude_mask) < (a & magnitude_mask) : a < b;
 }
 
 /// C's fminf: a NaN operand is dropped; NaN only from two of them.
 constexpr std::uint32_t minimum(std::uint32_t a, std::uint32_t b) {
-  if (is_nan(a)) return is_nan(b) ? quiet_nan_bits : b;
-  if (is_nan(b)) return a;
+  if (is_nan(a))
+    return is_nan(b) ? quiet_nan_bits : b;
+  if (is_nan(b))
+    return a;
   return less(b, a) ? b : a;
 }
 

@@ -60,7 +60,8 @@ class table {
     magnitude_codes_ = std::uint32_t{1} << magnitude_bits;
     for (std::uint32_t code = 0; code != magnitude_codes_; ++code) {
       number const entry = define(code);
-      if (entry.type == kind::finite) finite_.push_back({entry.value, code});
+      if (entry.type == kind::finite)
+        finite_.push_back({entry.value, code});
     }
     std::sort(finite_.begin(), finite_.end(), [](entry_of const& a, entry_of const& b) {
       return compare_magnitudes(a.value, b.value) < 0;
@@ -93,15 +94,20 @@ class table {
   /// every negative number to zero; e8m0 takes the magnitude.
   std::uint32_t encode(number const& x, direction rounding = direction::nearest_even,
                        overflow above = overflow::saturate) const {
-    if (x.type == kind::nan) return nan_code();
-    if (drops(x)) return 0;
+    if (x.type == kind::nan)
+      return nan_code();
+    if (drops(x))
+      return 0;
     std::uint32_t const sign = x.value.negative ? sign_code() : 0;
-    if (x.type == kind::infinite) return sign | beyond(above);
+    if (x.type == kind::infinite)
+      return sign | beyond(above);
     std::size_t const upper = first_above(x.value);
-    if (upper == 0) return sign | code(0);  // only e8m0 has no zero to stand on
+    if (upper == 0)
+      return sign | code(0);  // only e8m0 has no zero to stand on
     dyadic const& below = magnitude(upper - 1);
     bool const exact = compare_magnitudes(x.value, below) == 0;
-    if (exact) return sign | code(upper - 1);
+    if (exact)
+      return sign | code(upper - 1);
     bool const past_end = upper == size();
     if (past_end && (above == overflow::saturate || format_.special == specials::none)) {
       return sign | code(upper - 1);
@@ -116,13 +122,16 @@ class table {
       bool const odd = code(upper - 1) % 2 != 0;
       up = side > 0 || (side == 0 && (rounding == direction::nearest_away || odd));
     }
-    if (!up) return sign | code(upper - 1);
+    if (!up)
+      return sign | code(upper - 1);
     return sign | (past_end ? beyond(above) : code(upper));
   }
 
   /// The code by the format's own rule: upward for e8m0 and nearest even for all others; fp16 and
   /// bf16 overflow to infinity as CUDA's types do, the small formats saturate.
-  std::uint32_t convert(number const& x) const { return encode(x, own_direction(), own_overflow()); }
+  std::uint32_t convert(number const& x) const {
+    return encode(x, own_direction(), own_overflow());
+  }
 
   direction own_direction() const {
     bool const powers = format_.special == specials::powers_of_two;
@@ -135,24 +144,30 @@ class table {
   /// floor(2^bits * f), f the fraction of the step from the neighbour toward zero to |x|; the
   /// number of random words of that many bits for which stochastic rounding moves away from zero.
   std::uint64_t discarded_fraction(number const& x, int bits) const {
-    if (x.type != kind::finite || drops(x)) return 0;
+    if (x.type != kind::finite || drops(x))
+      return 0;
     std::size_t const upper = first_above(x.value);
-    if (upper == 0 || upper == size()) return 0;
+    if (upper == 0 || upper == size())
+      return 0;
     dyadic const& below = magnitude(upper - 1);
     dyadic const step = combine_magnitudes(magnitude(upper), below, true);
     int const step_exponent = step.exponent + width(step.significand) - 1;
-    if (compare_magnitudes(step, dyadic{false, 1, step_exponent}) != 0) std::abort();
+    if (compare_magnitudes(step, dyadic{false, 1, step_exponent}) != 0)
+      std::abort();
     dyadic rest{false, x.value.significand, x.value.exponent};
-    if (below.significand != 0) rest = combine_magnitudes(rest, below, true);
+    if (below.significand != 0)
+      rest = combine_magnitudes(rest, below, true);
     int const shift = rest.exponent + bits - step_exponent;
-    if (shift >= 0) return static_cast<std::uint64_t>(rest.significand << shift);
+    if (shift >= 0)
+      return static_cast<std::uint64_t>(rest.significand << shift);
     return shift <= -128 ? 0 : static_cast<std::uint64_t>(rest.significand >> -shift);
   }
 
   /// Stochastic rounding: away from zero if adding the random word to the fraction carries.
   std::uint32_t encode_stochastic(number const& x, std::uint32_t word, int bits) const {
     std::uint32_t const low = encode(x, direction::toward_zero);
-    if (discarded_fraction(x, bits) + word < (std::uint64_t{1} << bits)) return low;
+    if (discarded_fraction(x, bits) + word < (std::uint64_t{1} << bits))
+      return low;
     return encode(x, direction::upward);
   }
 
@@ -169,10 +184,12 @@ class table {
     bool const last = code_bits == magnitude_codes_ - 1;
     bool const top = field == (one << format_.exponent_bits) - 1;
     if (format_.special == specials::powers_of_two) {
-      if (last) return {kind::nan, {}};
+      if (last)
+        return {kind::nan, {}};
       return {kind::finite, {false, 1, static_cast<int>(field) - format_.bias}};
     }
-    if (format_.special == specials::last_is_nan && last) return {kind::nan, {}};
+    if (format_.special == specials::last_is_nan && last)
+      return {kind::nan, {}};
     if (format_.special == specials::ieee && top) {
       return {fraction == 0 ? kind::infinite : kind::nan, {}};
     }
@@ -203,8 +220,10 @@ class table {
   }
 
   std::uint32_t beyond(overflow above) const {
-    if (above == overflow::saturate || format_.special == specials::none) return code(size() - 1);
-    if (format_.special != specials::ieee) return nan_code();
+    if (above == overflow::saturate || format_.special == specials::none)
+      return code(size() - 1);
+    if (format_.special != specials::ieee)
+      return nan_code();
     return nan_code() - ((std::uint32_t{1} << format_.mantissa_bits) - 1);
   }
 
@@ -217,7 +236,8 @@ class table {
 inline table const& table_of(format const& wanted) {
   static std::vector<table> const tables(std::begin(all_formats), std::end(all_formats));
   for (table const& one : tables) {
-    if (one.definition().name == wanted.name) return one;
+    if (one.definition().name == wanted.name)
+      return one;
   }
   std::abort();
 }
@@ -245,7 +265,8 @@ class interval_table {
       for (;;) {
         std::uint32_t const code = at(first);
         append({sign | first, code});
-        if (at(infinity_bits) == code) break;
+        if (at(infinity_bits) == code)
+          break;
         std::uint32_t low = first;  // has the code; high has another one
         std::uint32_t high = infinity_bits;
         while (high - low > 1) {
@@ -291,10 +312,12 @@ class interval_table {
         for (std::uint64_t bits = start; bits != finish; ++bits) {
           different |= static_cast<std::uint32_t>(encode(static_cast<std::uint32_t>(bits))) ^ code;
         }
-        if (different == 0) continue;
+        if (different == 0)
+          continue;
         for (std::uint64_t bits = start; bits != finish; ++bits) {
           auto const actual = static_cast<std::uint32_t>(encode(static_cast<std::uint32_t>(bits)));
-          if (actual != code) return {true, static_cast<std::uint32_t>(bits), code, actual};
+          if (actual != code)
+            return {true, static_cast<std::uint32_t>(bits), code, actual};
         }
       }
     }
@@ -303,7 +326,8 @@ class interval_table {
 
  private:
   void append(row const& next) {
-    if (rows_.empty() || rows_.back().code != next.code) rows_.push_back(next);
+    if (rows_.empty() || rows_.back().code != next.code)
+      rows_.push_back(next);
   }
 
   std::vector<row> rows_;

@@ -31,20 +31,24 @@ class quick_encoder {
       : nan_(table_of(target).nan_code()), sign_(table_of(target).sign_code()) {
     interval_table const intervals(target);
     for (interval_table::row const& row : intervals.rows()) {
-      if (row.first == 0) continue;
-      if (row.first > infinity_bits) break;
+      if (row.first == 0)
+        continue;
+      if (row.first > infinity_bits)
+        break;
       first_[count_++] = row.first;
     }
     table const& values = table_of(target);
     for (std::size_t index = 0; index != values.size(); ++index) {
-      if (values.code(index) != index) std::abort();
+      if (values.code(index) != index)
+        std::abort();
       decoded_[index] = round_to_binary32(values.magnitude(index));
     }
     decoded_[nan_] = values.decode(nan_).type == kind::nan ? quiet_nan_bits : decoded_[nan_];
   }
 
   std::uint32_t encode(std::uint32_t bits) const {
-    if (is_nan(bits)) return nan_;
+    if (is_nan(bits))
+      return nan_;
     std::uint32_t const magnitude = bits & magnitude_mask;
     std::uint32_t const sign = is_negative(bits) ? sign_ : 0;
     if (count_ < 8) {
@@ -94,7 +98,8 @@ struct tensor_scales {
 template <class Math = ieee>
 constexpr tensor_scales scales_of(std::uint32_t amax, std::uint32_t bound = 448) {
   std::uint32_t encode = minimum(Math::divide(from_integer(bound * 6), amax), largest_bits);
-  if (is_zero(amax) || is_zero(encode)) encode = one_bits;
+  if (is_zero(amax) || is_zero(encode))
+    encode = one_bits;
   return {encode, Math::divide(one_bits, encode), Math::multiply(encode, sixth_bits)};
 }
 
@@ -102,7 +107,8 @@ constexpr tensor_scales scales_of(std::uint32_t amax, std::uint32_t bound = 448)
 constexpr std::uint32_t amax_of(std::span<std::uint32_t const> values) {
   std::uint32_t result = 0;
   for (std::uint32_t const bits : values) {
-    if (!is_nan(bits)) result = std::max(result, bits & magnitude_mask);
+    if (!is_nan(bits))
+      result = std::max(result, bits & magnitude_mask);
   }
   return result;
 }
@@ -125,12 +131,12 @@ struct block {
 
 /// Every number on the way to a block's codes.
 struct trace {
-  std::uint32_t amax = 0;      // b
-  std::uint32_t scale = 0;     // s, before E4M3
-  std::uint32_t quantized = 0; // q as binary32
-  std::uint32_t product = 0;   // p
-  std::uint32_t encode = 0;    // enc
-  sixteen scaled{};            // y
+  std::uint32_t amax = 0;       // b
+  std::uint32_t scale = 0;      // s, before E4M3
+  std::uint32_t quantized = 0;  // q as binary32
+  std::uint32_t product = 0;    // p
+  std::uint32_t encode = 0;     // enc
+  sixteen scaled{};             // y
 };
 
 /// The block scale for a block maximum: s, q, p and enc of the trace, and the byte.
@@ -195,8 +201,7 @@ inline sixteen dequantize(block const& from, std::uint32_t amax, std::uint32_t b
 /// The factor of a product of two NVFP4 matrices, operands in cuBLAS's order.
 constexpr std::uint32_t alpha_of(std::uint32_t alpha, std::uint32_t amax_a, std::uint32_t amax_b,
                                  std::uint32_t bound_a = 448, std::uint32_t bound_b = 448) {
-  std::uint32_t const reciprocal =
-      ieee::divide(one_bits, from_integer(36 * bound_a * bound_b));
+  std::uint32_t const reciprocal = ieee::divide(one_bits, from_integer(36 * bound_a * bound_b));
   std::uint32_t const product = ieee::multiply(ieee::multiply(alpha, amax_a), amax_b);
   return ieee::multiply(product, reciprocal);
 }
@@ -220,7 +225,8 @@ using tile_values = std::array<sixteen, 16>;
 
 constexpr std::uint32_t amax_of(tile_values const& values) {
   std::uint32_t result = 0;
-  for (sixteen const& row : values) result = std::max(result, amax_of(std::span(row)));
+  for (sixteen const& row : values)
+    result = std::max(result, amax_of(std::span(row)));
   return result;
 }
 
@@ -250,7 +256,8 @@ struct candidate {
 
 /// The larger one; NaN if either is.
 constexpr std::uint32_t maximum_or_nan(std::uint32_t a, std::uint32_t b) {
-  if (is_nan(a) || is_nan(b)) return quiet_nan_bits;
+  if (is_nan(a) || is_nan(b))
+    return quiet_nan_bits;
   return less(a, b) ? b : a;
 }
 
@@ -275,8 +282,7 @@ candidate<Rows> four_over_six_candidate(std::array<sixteen, Rows> const& values,
       std::uint32_t const restored =
           ieee::divide(ieee::multiply(scaled, amax), from_integer(bound * 6));
       std::uint32_t const difference = ieee::subtract(restored, x);
-      std::uint32_t const size =
-          is_nan(difference) ? quiet_nan_bits : difference & magnitude_mask;
+      std::uint32_t const size = is_nan(difference) ? quiet_nan_bits : difference & magnitude_mask;
       if (measure == metric::maximum) {
         error = maximum_or_nan(error, size);
       } else {
@@ -302,11 +308,11 @@ struct four_over_six_result {
 /// order, then rows joined by the tree i += i + 8, 4, 2, 1; a tie or a NaN keeps map-to-6.
 template <std::size_t Rows>
 four_over_six_result<Rows> four_over_six(std::array<sixteen, Rows> const& values,
-                                         std::uint32_t amax, metric measure,
-                                         std::uint32_t bound) {
+                                         std::uint32_t amax, metric measure, std::uint32_t bound) {
   tensor_scales const tensor = scales_of(amax, bound);
   std::uint32_t block_amax = 0;
-  for (sixteen const& row : values) block_amax = std::max(block_amax, amax_of(std::span(row)));
+  for (sixteen const& row : values)
+    block_amax = std::max(block_amax, amax_of(std::span(row)));
   std::uint32_t const base =
       ieee::multiply(ieee::divide(block_amax, from_integer(6)), tensor.encode);
   std::uint32_t const wider = ieee::multiply(base, ieee::divide(from_integer(3), from_integer(2)));
@@ -342,9 +348,9 @@ enum class mutant : std::uint8_t {
 };
 
 inline constexpr std::array<std::string_view, 11> mutant_names{
-    "amax_over_six",       "amax_times_sixth", "divide_by_product",  "encode_over_scale",
-    "product_over_scale",  "per_tensor_division", "flush_subnormals", "one_exact_rounding",
-    "unrounded_scale",     "scale_ties_away",  "element_ties_away"};
+    "amax_over_six",      "amax_times_sixth",    "divide_by_product", "encode_over_scale",
+    "product_over_scale", "per_tensor_division", "flush_subnormals",  "one_exact_rounding",
+    "unrounded_scale",    "scale_ties_away",     "element_ties_away"};
 
 namespace detail {
 
@@ -358,7 +364,8 @@ inline std::uint32_t encode_quotient(table const& target, dyadic const& numerato
     dyadic const reach = multiply(target.magnitude(middle), denominator);
     (compare_magnitudes(reach, numerator) <= 0 ? low : high) = middle;
   }
-  if (low + 1 == target.size()) return target.code(low);
+  if (low + 1 == target.size())
+    return target.code(low);
   dyadic middle = combine_magnitudes(target.magnitude(low), target.magnitude(low + 1), false);
   --middle.exponent;
   int const side = compare_magnitudes(numerator, multiply(middle, denominator));
@@ -381,8 +388,10 @@ inline block quantize_as(mutant which, sixteen const& values, std::uint32_t amax
   trace steps;
   block const right = quantize(values, tensor, steps);
   bool ordinary = !is_zero(amax) && (amax & magnitude_mask) < infinity_bits && right.scale != 0;
-  for (std::uint32_t const x : values) ordinary &= (x & magnitude_mask) < infinity_bits;
-  if (!ordinary) return right;
+  for (std::uint32_t const x : values)
+    ordinary &= (x & magnitude_mask) < infinity_bits;
+  if (!ordinary)
+    return right;
   if (which == mutant::flush_subnormals) {
     trace ignored;
     return quantize<flushed>(values, scales_of<flushed>(amax), ignored);
@@ -400,20 +409,23 @@ inline block quantize_as(mutant which, sixteen const& values, std::uint32_t amax
     scale = ieee::divide(ieee::divide(steps.amax, from_integer(6)), per_tensor);
   }
   code = quick_e4m3().encode(minimum(scale, largest_bits));
-  if (which == mutant::scale_ties_away) code = detail::away_code(e4m3, scale);
+  if (which == mutant::scale_ties_away)
+    code = detail::away_code(e4m3, scale);
   dyadic const b = detail::finite_of(steps.amax);
   dyadic const a = detail::finite_of(amax);
   if (which == mutant::one_exact_rounding) {
     code = detail::encode_quotient(table_of(e4m3), multiply({false, 448, 0}, b), a);
   }
-  if (code == 0) return right;
+  if (code == 0)
+    return right;
 
   result.scale = static_cast<std::uint8_t>(code);
   std::uint32_t const q = quick_e4m3().decode(code);
-  std::uint32_t const p = ieee::multiply(which == mutant::unrounded_scale ? scale : q,
-                                         tensor.decode);
+  std::uint32_t const p =
+      ieee::multiply(which == mutant::unrounded_scale ? scale : q, tensor.decode);
   std::uint32_t encode = ieee::divide(one_bits, p);
-  if (which == mutant::encode_over_scale) encode = ieee::divide(tensor.encode, q);
+  if (which == mutant::encode_over_scale)
+    encode = ieee::divide(tensor.encode, q);
   if (which == mutant::per_tensor_division) {
     encode = ieee::divide(ieee::divide(one_bits, per_tensor), q);
   }
@@ -421,15 +433,19 @@ inline block quantize_as(mutant which, sixteen const& values, std::uint32_t amax
   for (std::size_t index = 0; index != 16; ++index) {
     std::uint32_t const x = values[index];
     std::uint32_t y = ieee::multiply(x, encode);
-    if (which == mutant::divide_by_product) y = ieee::divide(x, p);
-    if (which == mutant::product_over_scale) y = ieee::divide(ieee::multiply(x, tensor.encode), q);
+    if (which == mutant::divide_by_product)
+      y = ieee::divide(x, p);
+    if (which == mutant::product_over_scale)
+      y = ieee::divide(ieee::multiply(x, tensor.encode), q);
     std::uint32_t element = quick_e2m1().encode(y);
-    if (which == mutant::element_ties_away) element = detail::away_code(e2m1, y);
+    if (which == mutant::element_ties_away)
+      element = detail::away_code(e2m1, y);
     if (which == mutant::one_exact_rounding) {
       dyadic const numerator = multiply({false, 2688, 0}, detail::finite_of(x));
       dyadic const denominator = multiply(a, detail::finite_of(q));
       element = detail::encode_quotient(table_of(e2m1), numerator, denominator);
-      if (is_negative(x)) element += 8;
+      if (is_negative(x))
+        element += 8;
     }
     result.codes[index] = static_cast<std::uint8_t>(element);
   }
