@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes files so that a crash, a full disk or a second Ctrl-C leaves either the old file or the
+// new one, never half of one.
+#pragma once
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace train_lm {
+
+/// Replaces the file at path by one with these bytes: a temporary file beside it is written,
+/// flushed to the disk and renamed. errors  std::system_error; the file at path is then what it
+/// was.
+inline void write_atomically(std::string const& path, std::string_view bytes) {
+  std::string temporary = path + ".XXXXXX";
+  int const file = ::mkstemp(temporary.data());
+  auto const fail = [&](char const* what) {
+    std::error_code const code{errno, std::generic_category()};
+    if (file >= 0) {
+      ::close(file);
+      ::unlink(temporary.c_str());
+    }
+    throw std::system_error(code, std::string{"cannot "} + what + " " + path);
+  };
+  if (file < 0)
+    fail("create a file beside");
+  while (!bytes.empty()) {
+    ::ssize_t const written = ::write(file, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written < 0)
+      fail("write");
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  mode_t const mask = ::umask(0);  // mkstemp gives 0600; a result is as readable as any other file
+  ::umask(mask);
+  if (::fchmod(file, 0666 & ~mask) != 0)
+    fail("set the mode of");
+  if (::fsync(file) != 0)
+    fail("flush");
+  if (std::rename(temporary.c_str(), path.c_str()) != 0)
+    fail("replace");
+  ::close(file);
+  // The new name is on the disk only once its directory is.
+  std::size_t const slash = path.rfind('/');
+  std::string const folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  int const directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY);
+  if (directory >= 0) {
+    ::fsync(directory);
+    ::close(directory);
+  }
+}
+
+/// The bytes of a file.
+/// errors  std::runtime_error if it cannot be read.
+inline std::string read_file(std::string const& path) {
+  std::ifstream file{path, std::ios::binary};
+  std::string bytes{std::istreambuf_iterator<char>{file}, {}};
+  if (!file.is_open() || file.bad())
+    throw std::runtime_error("cannot read " + path);
+  return bytes;
+}
+
+}  // namespace train_lm

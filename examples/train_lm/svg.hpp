@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+// Draws curves as an SVG that reads well in a README: few lines, round numbers on the axes, and
+// each curve's name at its end, so that no legend has to be searched.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace train_lm {
+
+struct curve {
+  std::string label;
+  std::vector<std::pair<double, double>>
+      points;  ///< x ascending; values that are not finite: a gap
+};
+
+struct chart {
+  std::string title;
+  std::string x_label;
+  std::string y_label;
+  std::vector<curve> curves;
+  double y_low, y_high;  ///< what the vertical axis shows; curves are cut off at the frame
+};
+
+namespace svg_detail {
+
+inline constexpr double width = 760, height = 420, left = 64, right = 600, top = 48, bottom = 364;
+
+/// Colours that people with colour-blindness tell apart (after Okabe and Ito); dashes after eight.
+inline constexpr std::array<char const*, 8> colours{"#0072b2", "#d55e00", "#009e73", "#cc79a7",
+                                                    "#56b4e9", "#e69f00", "#6b6b6b", "#000000"};
+
+inline std::string number(double value, int digits = 1) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
+inline std::string escaped(std::string const& text) {
+  std::string result;
+  for (char const letter : text) {
+    switch (letter) {
+      case '&':
+        result += "&amp;";
+        break;
+      case '<':
+        result += "&lt;";
+        break;
+      case '>':
+        result += "&gt;";
+        break;
+      case '"':
+        result += "&quot;";
+        break;
+      default:
+        result += letter;
+    }
+  }
+  return result;
+}
+
+inline std::string text_at(double x, double y, char const* attributes, std::string const& text) {
+  return "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\" " + attributes + ">" +
+         escaped(text) + "</text>\n";
+}
+
+inline std::string line(double x1, double y1, double x2, double y2, char const* attributes) {
+  return "<path d=\"M" + number(x1) + " " + number(y1) + "L" + number(x2) + " " + number(y2) +
+         "\" " + attributes + "/>\n";
+}
+
+/// The distance between marks: 1, 2 or 5 times a power of ten, for about `marks` of them.
+inline double round_step(double span, double marks) {
+  double const power = std::pow(10, std::floor(std::log10(span / marks)));
+  for (double const factor : {1.0, 2.0, 5.0}) {
+    if (factor * power * marks >= span) {
+      return factor * power;
+    }
+  }
+  return 10 * power;
+}
+
+inline int digits_of(double step) {
+  return std::clamp(static_cast<int>(std::ceil(-std::log10(step) - 1e-9)), 0, 12);
+}
+
+/// A linear map of [low, high] to [from, to], with the marks in that range.
+struct axis {
+  double low, high, from, to;
+  double operator()(double value) const {
+    return from + (value - low) / (high - low) * (to - from);
+  }
+  template <class Body>
+  void for_marks(double marks, Body const& body) const {
+    double const step = round_step(high - low, marks);
+    double const first = std::ceil(low / step - 1e-9), last = std::floor(high / step + 1e-9);
+    for (double i = first; i <= last; i += 1) {
+      double const mark = i * step + 0.0;  // minus zero becomes zero
+      body(mark, number(mark, digits_of(step)));
+    }
+  }
+};
+
+inline std::string path_data(curve const& each, axis const& x, axis const& y) {
+  std::string data;
+  bool pen_down = false;
+  for (auto const& [at, value] : each.points) {
+    bool const drawn = std::isfinite(at) && std::isfinite(value);
+    if (drawn) {
+      // Far outside the frame the exact place no longer matters, but the number must stay small.
+      double const place = std::clamp(y(value), top - 2000, bottom + 2000);
+      data.append(1, pen_down ? 'L' : 'M')
+          .append(number(x(at)))
+          .append(1, ' ')
+          .append(number(place));
+    }
+    pen_down = drawn;
+  }
+  return data;
+}
+
+/// Moves heights apart until neighbours differ by `gap`; their order stays.
+inline void spread(std::vector<std::pair<double, std::size_t>>& heights, double gap) {
+  std::sort(heights.begin(), heights.end());
+  for (std::size_t i = 1; i < heights.size(); ++i) {
+    heights[i].first = std::max(heights[i].first, heights[i - 1].first + gap);
+  }
+  double limit = bottom;
+  for (std::size_t i = heights.size(); i-- > 0;) {
+    heights[i].first = std::min(heights[i].first, limit);
+    limit = heights[i].first - gap;
+  }
+}
+
+}  // namespace svg_detail
+
+/// A moving average that starts unbiased: what a reader sees through the noise of single batches.
+inline std::vector<double> smoothed(std::vector<double> const& values, double keep) {
+  std::vector<double> result;
+  double sum = 0, weight = 0;
+  for (double const value : values) {
+    sum = keep * sum + (1 - keep) * value;
+    weight = keep * weight + (1 - keep);
+    result.push_back(sum / weight);
+  }
+  return result;
+}
+
+/// The chart as a whole SVG file.
+inline std::string draw(chart const& plot) {
+  using namespace svg_detail;
+  double x_low = INFINITY, x_high = -INFINITY;
+  for (curve const& each : plot.curves) {
+    for (auto const& point : each.points) {
+      if (std::isfinite(point.first)) {
+        x_low = std::min(x_low, point.first);
+        x_high = std::max(x_high, point.first);
+      }
+    }
+  }
+  if (!(x_low < x_high)) {
+    x_low = std::isfinite(x_low) ? x_low : 0;
+    x_high = x_low + 1;
+  }
+  bool const usable =
+      std::isfinite(plot.y_low) && std::isfinite(plot.y_high) && plot.y_low < plot.y_high;
+  axis const x{x_low, x_high, left, right};
+  axis const y{usable ? plot.y_low : 0, usable ? plot.y_high : 1, bottom, top};
+
+  std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + number(width, 0) +
+                    " " + number(height, 0) + "\" font-family=\"sans-serif\" font-size=\"13\">\n";
+  svg += "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n";
+  svg += text_at(left, 26, "font-size=\"16\" font-weight=\"bold\" fill=\"#222222\"", plot.title);
+  y.for_marks(6, [&](double value, std::string const& name) {
+    svg += line(left, y(value), right, y(value), "stroke=\"#e4e4e4\"");
+    svg += text_at(left - 8, y(value) + 4, "text-anchor=\"end\" fill=\"#555555\"", name);
+  });
+  x.for_marks(7, [&](double value, std::string const& name) {
+    svg += line(x(value), bottom, x(value), bottom + 5, "stroke=\"#888888\"");
+    svg += text_at(x(value), bottom + 19, "text-anchor=\"middle\" fill=\"#555555\"", name);
+  });
+  svg += line(left, bottom, right, bottom, "stroke=\"#888888\"");
+  svg += text_at((left + right) / 2, height - 14, "text-anchor=\"middle\" fill=\"#222222\"",
+                 plot.x_label);
+  svg += "<g transform=\"rotate(-90 18 206)\">" +
+         text_at(18, 206, "text-anchor=\"middle\" fill=\"#222222\"", plot.y_label) + "</g>\n";
+
+  svg += "<clipPath id=\"frame\"><rect x=\"" + number(left) + "\" y=\"" + number(top) +
+         "\" width=\"" + number(right - left) + "\" height=\"" + number(bottom - top) +
+         "\"/></clipPath>\n";
+  std::vector<std::pair<double, std::size_t>> labels;
+  for (std::size_t i = 0; i < plot.curves.size(); ++i) {
+    curve const& each = plot.curves[i];
+    svg += "<path clip-path=\"url(#frame)\" fill=\"none\" stroke-width=\"1.8\" stroke=\"" +
+           std::string{colours[i % colours.size()]} + "\"" +
+           (i < colours.size() ? "" : " stroke-dasharray=\"6 3\"") + " d=\"" +
+           path_data(each, x, y) + "\"/>\n";
+    double end = bottom;
+    for (auto const& point : each.points) {
+      if (std::isfinite(point.second)) {
+        end = y(point.second);
+      }
+    }
+    labels.emplace_back(std::clamp(end, top, bottom), i);
+  }
+  spread(labels, 17);
+  for (auto const& [height_of_label, i] : labels) {
+    std::string const fill = std::string{"fill=\""} + colours[i % colours.size()] + "\"";
+    svg += text_at(right + 8, height_of_label + 4, fill.c_str(), plot.curves[i].label);
+  }
+  return svg + "</svg>\n";
+}
+
+}  // namespace train_lm

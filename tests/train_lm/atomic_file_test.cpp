@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// A write replaces the whole file, and one that fails leaves what was there and nothing beside it.
+#include "train_lm/atomic_file.hpp"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+
+#include "train_lm/temporary_folder.hpp"
+
+using namespace train_lm;
+
+TEST_CASE("train_lm: write_atomically replaces a file, and read_file gives its bytes") {
+  check::temporary_folder const folder;
+  std::string const path = folder.path() + "/file";
+  std::string const bytes{"a\0b\xff", 4};
+  write_atomically(path, bytes);
+  CHECK(read_file(path) == bytes);
+  write_atomically(path, "");
+  CHECK(read_file(path).empty());
+  auto const mode = std::filesystem::status(path).permissions();
+  CHECK((mode & std::filesystem::perms::owner_read) != std::filesystem::perms::none);
+  CHECK((mode & std::filesystem::perms::owner_exec) == std::filesystem::perms::none);
+  CHECK(folder.entries() == 1);
+}
+
+TEST_CASE("train_lm: a write that cannot succeed changes nothing") {
+  check::temporary_folder const folder;
+  std::string const taken = folder.path() + "/taken";
+  std::filesystem::create_directory(taken);
+  write_atomically(taken + "/inside", "kept");
+  CHECK_THROWS_AS(write_atomically(taken, "bytes"), std::system_error);  // a folder has the name
+  CHECK(read_file(taken + "/inside") == "kept");
+  CHECK(folder.entries() == 1);
+  CHECK_THROWS_AS(write_atomically(folder.path() + "/no/such/folder/file", "x"), std::system_error);
+  CHECK_THROWS_AS(read_file(folder.path() + "/nothing"), std::runtime_error);
+  CHECK_THROWS_AS(read_file(taken), std::runtime_error);
+}
