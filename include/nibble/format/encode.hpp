@@ -53,7 +53,8 @@ template <class Real>
 /// rule    one rounding by Rule; the sign is kept, also of -0 and of what rounds to zero. An unsigned
 ///         format takes the magnitude where it has no zero (E8M0, as CUDA's constructor) and gives
 ///         code 0 for negative numbers otherwise.
-/// errors  NaN of either sign: Format.nan_code(). Infinity and too large numbers: as Overflow says.
+/// errors  NaN of either sign: Format.nan_code(). Infinity and too large numbers: as Overflow says, but
+///         toward_zero takes a finite number to the largest one.
 /// bits    identical everywhere.
 /// source  OCP MX 1.0; PTX ISA, cvt with .satfinite.
 template <float_format Format, class Rule = nearest_even, overflow Overflow = overflow::saturate,
@@ -91,7 +92,11 @@ template <float_format Format, class Rule = nearest_even, overflow Overflow = ov
       static_cast<std::int64_t>(kept) - hidden_bit;
   if (Rule::goes_up(remainder{(code & 1) != 0, fraction}, random)) ++code;
   if (code < 0) return sign;
-  if (code > static_cast<std::int64_t>(Format.max_code())) return sign | overflow_code;
+  // A rule that never goes up keeps even the largest float finite, as IEEE 754 has it.
+  constexpr bool can_go_up = Rule::goes_up(remainder{true, ~std::uint64_t{0}}, ~0u);
+  if (code > static_cast<std::int64_t>(Format.max_code())) {
+    return sign | (can_go_up ? overflow_code : Format.max_code());
+  }
   return sign | static_cast<std::uint32_t>(code);
 }
 
