@@ -26,7 +26,8 @@ struct absolute_error {
 struct largest_error {
   NIBBLE_HD static constexpr float add(float largest, float difference) noexcept {
     float const magnitude = detail::magnitude(difference);
-    return magnitude <= largest ? largest : magnitude;
+    // Magnitudes order like their bits, and NaN is above them all: an integer maximum keeps it.
+    return detail::float_bits(magnitude) > detail::float_bits(largest) ? magnitude : largest;
   }
   NIBBLE_HD static constexpr float merge(float a, float b) noexcept { return add(a, b); }
 };
