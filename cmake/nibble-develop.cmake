@@ -136,7 +136,8 @@ function(nibble_add_program target)
 endfunction()
 
 # One program for each source in <folder>, and one for each folder below it (all its sources); a
-# folder with a CMakeLists.txt of its own says itself what it is. Examples are tests as well.
+# folder with a CMakeLists.txt of its own says itself what it is. Examples of one file are tests too:
+# they check themselves and run without arguments.
 function(nibble_add_programs folder)
   file(GLOB sources CONFIGURE_DEPENDS
     "${PROJECT_SOURCE_DIR}/${folder}/*.cpp" "${PROJECT_SOURCE_DIR}/${folder}/*.cu")
@@ -147,6 +148,11 @@ function(nibble_add_programs folder)
     cmake_path(GET source STEM name)
     nibble_add_program(${name} "${source}")
     list(APPEND programs ${name})
+    if(NIBBLE_TESTS AND folder STREQUAL "examples")
+      add_test(NAME "example: ${name}" COMMAND ${name})
+      set_tests_properties("example: ${name}" PROPERTIES
+        SKIP_REGULAR_EXPRESSION "no CUDA device")
+    endif()
   endforeach()
   foreach(entry IN LISTS entries)
     cmake_path(GET entry FILENAME name)
@@ -170,5 +176,4 @@ function(nibble_add_programs folder)
         $<$<COMPILE_LANG_AND_ID:CXX,GNU,Clang>:-march=native>)
     endif()
   endforeach()
-  set(NIBBLE_PROGRAMS_${folder} "${programs}" PARENT_SCOPE)
 endfunction()

@@ -31,7 +31,7 @@ FOLDERS = {
     "device": Level(6, "device", False, False),
     "cublas": Level(6, "cublas", False, False),
     "interop": Level(6, "interop", False, False),
-    "recipe": Level(6, "recipe", False, False),
+    "recipes": Level(6, "recipes", False, False),
 }
 # Headers directly in include/nibble that are not vocabulary types (layer 3).
 FILES = {
@@ -49,6 +49,7 @@ FILES = {
     "io": Level(6, "matrix", False, False),
     "quantized_matrix": Level(6, "matrix", False, False),
     "threads": Level(6, "matrix", False, False),
+    "transpose": Level(6, "matrix", False, False),
 }
 VOCABULARY = Level(3, "types", False, False)
 
@@ -59,6 +60,12 @@ MAY_SEE_RANDOM = {"rounding/stochastic.hpp", "transform/random_hadamard.hpp"}
 ASSEMBLY = {"arch/ptx.cuh", "arch/arithmetic.hpp"}
 ARCHITECTURE = {"arch/features.hpp"}
 MAX_LINES = 250
+# Where the version of detail/config.hpp stands once more.
+VERSION_PLACES = {
+    "CITATION.cff": r"^version: (\S+)$",
+    "CHANGELOG.md": r"^## (\d+\.\d+\.\d+)",
+    "packaging/vcpkg/ports/nibble/vcpkg.json": r'"version-semver": "([^"]+)"',
+}
 
 SOURCES = ("*.hpp", "*.cuh", "*.cpp", "*.cu", "*.py", "*.cmake", "CMakeLists.txt")
 SOURCE_FOLDERS = ("include", "tests", "bench", "examples", "cmake", "packaging", "docs")
@@ -68,6 +75,8 @@ SPDX = "SPDX-License-Identifier: Apache-2.0"
 def layer_of(header):
     """The layer of a header, given its path below include/nibble; None for an unknown folder."""
     header = pathlib.PurePosixPath(header)
+    if str(header).startswith("detail/host_"):
+        return Level(6, "detail", False, False)  # what whole-matrix functions share, of no use to others
     if len(header.parts) > 1:
         return FOLDERS.get(header.parts[0])
     return FILES.get(header.name) or FILES.get(header.stem) or VOCABULARY
@@ -188,6 +197,15 @@ def check_readme(root):
             yield line, "readme", "C++ code without a marker <!-- examples/FILE --> above it"
 
 
+def check_version(root):
+    config = root / "include/nibble/detail/config.hpp"
+    version = ".".join(re.findall(r"#define NIBBLE_VERSION_[A-Z]+ (\d+)", config.read_text()))
+    for name, pattern in VERSION_PLACES.items():
+        found = re.search(pattern, (root / name).read_text(), re.MULTILINE) if (root / name).exists() else None
+        if not found or found.group(1) != version:
+            yield name, 1, "version", f"does not name {version}, the version of detail/config.hpp"
+
+
 def sources_of(root):
     for folder in SOURCE_FOLDERS:
         for pattern in SOURCES:
@@ -214,6 +232,7 @@ def violations(root):
             yield path.relative_to(root).as_posix(), 1, "spdx", f"does not begin with {SPDX}"
     for line, rule, text in check_readme(root):
         yield "README.md", line, rule, text
+    yield from check_version(root)
 
 
 # --- self-test ------------------------------------------------------------------------------------
@@ -221,7 +240,8 @@ def violations(root):
 HEAD = f"// {SPDX}\n// A header of the self-test.\n#pragma once\n"
 CLEAN = {
     "include/nibble/nibble.hpp": HEAD + "#include <nibble/quantizer.hpp>\n",
-    "include/nibble/detail/config.hpp": HEAD + "#define NIBBLE_HD\n",
+    "include/nibble/detail/config.hpp": HEAD + "#define NIBBLE_VERSION_MAJOR 1\n#define NIBBLE_VERSION_MINOR 2\n#define NIBBLE_VERSION_PATCH 0\n",
+    "include/nibble/detail/bits.hpp": HEAD,
     "include/nibble/format/decode.hpp": HEAD + "#include <cstdint>\n#include <nibble/detail/config.hpp>\n",
     "include/nibble/arch/features.hpp": HEAD + "#if defined(__CUDA_ARCH__)\n#endif\n",
     "include/nibble/arch/ptx.cuh": HEAD + "inline void f() { asm volatile(\"\"); }\n",
@@ -233,6 +253,9 @@ CLEAN = {
     "include/nibble/view.hpp": HEAD + "#include <nibble/fp4_e2m1.hpp>\n#include <cuda/std/mdspan>\n",
     "include/nibble/quantizer.hpp": HEAD + "#include <nibble/scaling/amax.hpp>\n",
     "include/nibble/quantize.hpp": HEAD + "#include <nibble/quantizer.hpp>\n#include <vector>\n",
+    "CITATION.cff": "cff-version: 1.2.0\nversion: 1.2.0\n",
+    "CHANGELOG.md": "# C\n\n## 1.2.0\n\n## 1.1.0\n",
+    "packaging/vcpkg/ports/nibble/vcpkg.json": '{ "version-semver": "1.2.0" }',
     "examples/one.cpp": f"// {SPDX}\n// [readme]\nint x;\n// [/readme]\n",
     "README.md": "# n\n\n<!-- examples/one.cpp -->\n```cpp\nint x;\n```\n",
 }
@@ -243,7 +266,7 @@ for path in [p for p in CLEAN if p.startswith("include/") and "nibble.hpp" not i
 # rule -> the trees that break it: {file: its new text, or None to remove it}
 BROKEN = [
     ("layer", {"include/nibble/format/decode.hpp": HEAD + "#include <nibble/fp4_e2m1.hpp>\n"}),
-    ("layer", {"include/nibble/detail/config.hpp": HEAD + "#include <nibble/format/decode.hpp>\n"}),
+    ("layer", {"include/nibble/detail/bits.hpp": HEAD + "#include <nibble/format/decode.hpp>\n"}),
     ("layer", {"include/nibble/scaling/amax.hpp": HEAD + "#include <nibble/view.hpp>\n"}),
     ("layer", {"include/nibble/view.hpp": HEAD + "#include <nibble/scaling/amax.hpp>\n"}),
     ("layer", {"include/nibble/scaling/amax.hpp": HEAD + "#include <nibble/quantizer.hpp>\n"}),
@@ -265,6 +288,9 @@ BROKEN = [
     ("readme", {"README.md": "<!-- examples/one.cpp -->\n```cpp\nint y;\n```\n"}),
     ("readme", {"README.md": "<!-- examples/two.cpp -->\n```cpp\nint x;\n```\n"}),
     ("readme", {"README.md": "<!-- examples/one.cpp -->\ntext\n"}),
+    ("version", {"CITATION.cff": "cff-version: 1.2.0\nversion: 1.3.0\n"}),
+    ("version", {"CHANGELOG.md": "# C\n"}),
+    ("version", {"packaging/vcpkg/ports/nibble/vcpkg.json": None}),
     ("readme", {"README.md": "text\n```cpp\nint x;\n```\n"}),
 ]
 
