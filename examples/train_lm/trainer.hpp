@@ -97,7 +97,7 @@ class trainer {
     model_config const& config = model_.config();
     auto const list = [](auto... numbers) {
       std::string text;
-      ((text += (text.empty() ? "" : " ") + std::to_string(numbers)), ...);
+      ((text.append(text.empty() ? 0 : 1, ' ').append(std::to_string(numbers))), ...);
       return text;
     };
     std::uint64_t digest = 0;

@@ -21,7 +21,7 @@ model_config small_model() {
 
 text sample_text() {
   std::string bytes;
-  for (extent i = 0; i < 4000; ++i) {
+  for (std::uint64_t i = 0; i < 4000; ++i) {
     bytes += "the quick brown fox jumps over the lazy dog; "[random_bits(1, 0, i / 8) % 40 + i % 6];
   }
   return text{bytes};
