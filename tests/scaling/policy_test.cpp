@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// What scaling policies share: the shape of a tile, its amax, the multiplier; and the concept.
+#include <nibble/scaling/policy.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include "oracle/nvfp4.hpp"
+#include "support/witness.hpp"
+
+using namespace nibble;
+
+namespace {
+
+struct without_outer {
+  static constexpr scaling::tile shape = scaling::tile::row;
+  template <class Block, std::size_t Rows>
+  static constexpr scaling::chosen<typename Block::scale_type> choose(
+      float const (&)[Rows][std::size_t{Block::size}], tensor_scale::factors const&) noexcept {
+    return {};
+  }
+};
+static_assert(!scaling::policy<without_outer, nvfp4_block>);
+static_assert(!scaling::policy<int, nvfp4_block>);
+
+static_assert(scaling::rows<nvfp4_block>(scaling::tile::row) == 1);
+static_assert(scaling::rows<nvfp4_block>(scaling::tile::square) == 16);
+static_assert(scaling::rows<fp8_block>(scaling::tile::square) == 128);
+
+constexpr float two_rows[2][3] = {{1, -7, 2}, {-0.0f, 3, 5}};
+static_assert(scaling::tile_amax(two_rows) == 7);
+static_assert(scaling::encode_multiplier(1, {1, 2688, 1}) == 1);
+static_assert(scaling::encode_multiplier(0, {1, 2688, 1.0f / 2688}) == detail::largest_float);
+
+}  // namespace
+
+TEST_CASE("a tile's amax is the largest magnitude that is no NaN, in whatever order") {
+  std::array<std::uint32_t, std::size(witness::special_floats)> order{};
+  std::copy(std::begin(witness::special_floats), std::end(witness::special_floats), order.begin());
+  for (std::size_t turn = 0; turn != order.size(); ++turn) {
+    std::rotate(order.begin(), order.begin() + 1, order.end());
+    float values[4][5];
+    for (std::size_t i = 0; i != order.size(); ++i) {
+      values[i / 5][i % 5] = std::bit_cast<float>(order[i]);
+    }
+    CHECK(detail::float_bits(scaling::tile_amax(values)) == oracle::infinity_bits);
+  }
+  float const only_nan[1][2] = {{std::bit_cast<float>(0x7FC00000U), std::bit_cast<float>(0xFF800001U)}};
+  CHECK(detail::float_bits(scaling::tile_amax(only_nan)) == 0);
+}
+
+TEST_CASE("the multiplier is 1 / (scale * S_dec) with two roundings, at most the largest float") {
+  std::uint32_t wrong = 0;
+  oracle::tensor_scales const tensors[] = {
+      oracle::scales_of(0x40C00000U), oracle::scales_of(1), oracle::scales_of(0x006CE3EEU),
+      oracle::scales_of(0x7F7FFFFFU), oracle::scales_of(0x3EAAAAABU)};
+  for (auto const& tensor : tensors) {
+    for (std::uint32_t code = 0; code != 127; ++code) {
+      float const scale = static_cast<float>(fp8_e4m3::from_bits(code));
+      float const made = scaling::encode_multiplier(
+          scale, {0, std::bit_cast<float>(tensor.encode), std::bit_cast<float>(tensor.decode)});
+      std::uint32_t const product = oracle::ieee::multiply(std::bit_cast<std::uint32_t>(scale), tensor.decode);
+      std::uint32_t const expected = oracle::minimum(
+          oracle::ieee::divide(oracle::one_bits, product), oracle::largest_bits);
+      wrong += std::bit_cast<std::uint32_t>(made) == expected ? 0U : 1U;
+    }
+  }
+  CHECK(wrong == 0);
+}
