@@ -3,7 +3,8 @@
 //
 // Why: g++ fuses a*b+c into an fma by default where the target has one and ignores the pragma that
 // forbids it; nvcc does the same, and under --use_fast_math turns even __fmul_rn, __fadd_rn and
-// __fdiv_rn into flushing forms. Inline PTX and a barrier between two operations are immune.
+// __fdiv_rn into flushing forms. Inline PTX is immune, and so is a sum whose operands went through a
+// barrier; products stay free of it, so that the loops that scale whole blocks vectorise.
 #pragma once
 
 #include "nibble/arch/features.hpp"
@@ -14,24 +15,29 @@
 
 namespace nibble::arch {
 
-/// `value`, through a barrier: what produced it cannot fuse with what uses it.
-[[nodiscard]] NIBBLE_HD constexpr float opaque(float value) noexcept {
-#if NIBBLE_HAS_DEVICE
-  return value;  // on the device the operations below are PTX already
-#elif defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__) && __GNUC__ >= 12
-  return __builtin_assoc_barrier(value);  // costs no instruction and lets loops vectorise
+// clang carries most permissions along with each operation; here they are taken back. This undoes
+// the parts of -ffast-math that clang hides from headers. (Fusing it also allows by the module.)
+#if defined(__clang__) && !defined(__NVCC__)
+#define NIBBLE_PRECISE _Pragma("float_control(precise, on)") _Pragma("clang fp contract(off)")
 #else
+#define NIBBLE_PRECISE
+#endif
+
+/// `value`, through a barrier: the product that it may be cannot fuse with the sum that uses it.
+/// (__builtin_assoc_barrier is not enough: g++ 12 drops it when it vectorises.)
+[[nodiscard]] NIBBLE_HD constexpr float opaque(float value) noexcept {
+#if !NIBBLE_HAS_DEVICE && defined(__GNUC__)
   if (!detail::constant_evaluated()) {
 #if defined(__SSE__)
     asm("" : "+x"(value));
 #elif defined(__aarch64__)
     asm("" : "+w"(value));
-#elif defined(__GNUC__)
+#else
     asm("" : "+m"(value));
 #endif
   }
-  return value;
 #endif
+  return value;
 }
 
 /// The steps of constant evaluation, where C++ calls an overflow, a division by zero and, to clang,
@@ -85,49 +91,58 @@ namespace constant {
 
 }  // namespace constant
 
-/// a * b, rounded once to nearest even, subnormals kept, never fused with a following sum.
+/// a * b, rounded once to nearest even, subnormals kept. Take its sums by add and subtract.
 [[nodiscard]] NIBBLE_HD constexpr float multiply(float a, float b) noexcept {
+  NIBBLE_PRECISE
   if (detail::constant_evaluated()) return constant::multiply(a, b);
 #if NIBBLE_HAS_DEVICE
   return ptx::mul_rn_f32(a, b);
 #else
-  return opaque(a * b);
+  return a * b;
 #endif
 }
 
-/// a + b, rounded once to nearest even, subnormals kept.
+/// a + b, rounded once to nearest even, subnormals kept, fused with no product.
 [[nodiscard]] NIBBLE_HD constexpr float add(float a, float b) noexcept {
+  NIBBLE_PRECISE
   if (detail::constant_evaluated()) return constant::add(a, b);
 #if NIBBLE_HAS_DEVICE
   return ptx::add_rn_f32(a, b);
 #else
-  return opaque(a + b);
+  return opaque(a) + opaque(b);
 #endif
 }
 
-/// a - b, rounded once to nearest even, subnormals kept.
+/// a - b, rounded once to nearest even, subnormals kept, fused with no product.
 [[nodiscard]] NIBBLE_HD constexpr float subtract(float a, float b) noexcept {
+  NIBBLE_PRECISE
   if (detail::constant_evaluated()) return constant::add(a, -b);
 #if NIBBLE_HAS_DEVICE
   return ptx::sub_rn_f32(a, b);
 #else
-  return opaque(a - b);
+  return opaque(a) - opaque(b);
 #endif
 }
 
 /// a / b, rounded once to nearest even, subnormals kept; 1 / 0 is infinity.
 [[nodiscard]] NIBBLE_HD constexpr float divide(float a, float b) noexcept {
+  NIBBLE_PRECISE
   if (detail::constant_evaluated()) return constant::divide(a, b);
 #if NIBBLE_HAS_DEVICE
   return ptx::div_rn_f32(a, b);
 #else
-  return opaque(a / b);
+  return a / b;
 #endif
 }
 
 /// The smaller of a and b; a NaN loses against a number, as CUDA's fminf has it.
 [[nodiscard]] NIBBLE_HD constexpr float minimum(float a, float b) noexcept {
-  return constant::is_nan(a) || b < a ? b : a;
+  // NaN is asked for by bits: g++ 11 takes no comparison with one in a constant expression.
+  if (constant::is_nan(a)) return b;
+  if (constant::is_nan(b)) return a;
+  return b < a ? b : a;
 }
 
 }  // namespace nibble::arch
+
+#undef NIBBLE_PRECISE

@@ -3,7 +3,7 @@
 // with -ffast-math switches flush-to-zero on for the whole process when it is loaded.
 #pragma once
 
-#include "nibble/detail/std.hpp"
+#include "nibble/detail/bits.hpp"
 
 namespace nibble::arch {
 
@@ -33,7 +33,8 @@ struct environment {
   float const volatile down = one - quarter_step;    // 1 - 2^-25 is a tie with 1: below when downwards
   float const volatile flushed = smallest_normal * half;
   float const volatile operand = smallest * huge_factor;
-  return {up == one && down == one, flushed != 0.0f, operand != 0.0f};
+  // By bits: where operands are taken for zero, a subnormal compares equal to zero.
+  return {up == one && down == one, detail::float_bits(flushed) != 0, operand != 0.0f};
 }
 
 }  // namespace nibble::arch
