@@ -22,6 +22,9 @@ extern "C" __global__ void arithmetic(float const* x, float* result) {
   result[3] = ptx::div_rn_f32(x[0], x[1]);
   result[4] = ptx::fma_rn_f32(x[0], x[1], x[2]);
   result[5] = ptx::add_rn_f32(ptx::mul_rn_f32(x[3], x[4]), x[5]);
+  result[6] = ptx::setp_lt_f32(x[0], x[1]) ? 1.0f : 0.0f;
+  result[7] = ptx::setp_eq_f32(x[0], x[1]) ? 1.0f : 0.0f;
+  result[8] = __uint_as_float(ptx::xor_b32(__float_as_uint(x[0]), 0x80000000u));
 }
 
 #if NIBBLE_HAS_CVT_E4M3

@@ -15,7 +15,7 @@ namespace ptx = nibble::arch::ptx;
 using nibble::detail::float_bits;
 using nibble::detail::float_from_bits;
 
-[[maybe_unused]] constexpr float not_a_number = __builtin_nanf("");
+constexpr float not_a_number = __builtin_nanf("");
 constexpr float infinity = __builtin_inff();
 
 struct exact_arithmetic {
@@ -50,12 +50,22 @@ struct exact_arithmetic {
         return ptx::add_rn_f32(ptx::mul_rn_f32(odd, odd), -(1.0f + 0x1p-11f)) == 0.0f;
       case 13:
         return ptx::fma_rn_f32(odd, odd, -(1.0f + 0x1p-11f)) == 0x1p-24f;
+      case 14:
+        return ptx::setp_lt_f32(0.0f, 0x1p-149f) && !ptx::setp_lt_f32(0x1p-149f, 0x1p-149f);
+      case 15:
+        return !ptx::setp_lt_f32(not_a_number, 1.0f) && !ptx::setp_lt_f32(1.0f, not_a_number);
+      case 16:
+        return ptx::setp_eq_f32(-0.0f, 0.0f) && !ptx::setp_eq_f32(0.0f, 0x1p-149f);
+      case 17:
+        return !ptx::setp_eq_f32(not_a_number, not_a_number);
+      case 18:
+        return ptx::xor_b32(float_bits(0x1p-149f), 0x8000'0000u) == 0x8000'0001u;
       default:
         return false;
     }
   }
 };
-constexpr std::uint64_t arithmetic_cases = 14;
+constexpr std::uint64_t arithmetic_cases = 19;
 
 struct converts_e4m3 {
   __device__ bool operator()(std::uint64_t) const { return NIBBLE_HAS_CVT_E4M3 != 0; }

@@ -37,12 +37,13 @@ def operands(text, instruction):
 def check_flags(ptx, flags):
     """Arithmetic: one instruction a wrapper, nothing fused, nothing flushed."""
     text = kernel(ptx, "arithmetic")
-    expected = {"mul.rn.f32": 2, "add.rn.f32": 2, "sub.rn.f32": 1, "div.rn.f32": 1, "fma.rn.f32": 1}
+    expected = {"mul.rn.f32": 2, "add.rn.f32": 2, "sub.rn.f32": 1, "div.rn.f32": 1, "fma.rn.f32": 1,
+                "setp.lt.f32": 1, "setp.eq.f32": 1, "xor.b32": 1}
     for instruction, times in expected.items():
         got = count(text, instruction)
         yield got == times, f"{flags}: {got} {instruction}, need {times}"
-    others = re.findall(r"\b(?:mul|add|sub|div|fma|rcp|mad)\.[\w.]*f32", text)
-    yield len(others) == sum(expected.values()), f"{flags}: other arithmetic among {others}"
+    others = re.findall(r"\b(?:mul|add|sub|div|fma|rcp|mad|setp|neg|abs)\.[\w.]*f32", text)
+    yield len(others) == sum(expected.values()) - 1, f"{flags}: other arithmetic among {others}"
     yield ".ftz" not in text, f"{flags}: an instruction flushes subnormals"
 
 

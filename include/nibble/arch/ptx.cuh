@@ -61,6 +61,44 @@ __device__ __forceinline__ float fma_rn_f32(float a, float b, float c) {
   return d;
 }
 
+/// Is a below b? False where either is NaN.
+/// rule    setp.lt.f32 p, a, b; under --use_fast_math the operator < takes subnormals for zeros.
+__device__ __forceinline__ bool setp_lt_f32(float a, float b) {
+  unsigned int d;
+  asm("{\n\t"
+      ".reg .pred p;\n\t"
+      "setp.lt.f32 p, %1, %2;\n\t"
+      "selp.u32 %0, 1, 0, p;\n\t"
+      "}"
+      : "=r"(d)
+      : "f"(a), "f"(b));
+  return d != 0;
+}
+
+/// Are a and b equal in value? True for the two zeros, false where either is NaN.
+/// rule    setp.eq.f32 p, a, b; under --use_fast_math the operator == takes subnormals for zeros.
+__device__ __forceinline__ bool setp_eq_f32(float a, float b) {
+  unsigned int d;
+  asm("{\n\t"
+      ".reg .pred p;\n\t"
+      "setp.eq.f32 p, %1, %2;\n\t"
+      "selp.u32 %0, 1, 0, p;\n\t"
+      "}"
+      : "=r"(d)
+      : "f"(a), "f"(b));
+  return d != 0;
+}
+
+/// The bits of a with those of b flipped.
+/// rule    xor.b32 d, a, b; nvcc turns the operator ^ of a float's bits and a constant sign bit
+/// into
+///         neg.f32, which under --use_fast_math is neg.ftz.f32 and loses subnormals.
+__device__ __forceinline__ unsigned int xor_b32(unsigned int a, unsigned int b) {
+  unsigned int d;
+  asm("xor.b32 %0, %1, %2;" : "=r"(d) : "r"(a), "r"(b));
+  return d;
+}
+
 #if NIBBLE_HAS_CVT_E4M3
 
 /// Two e4m3 codes, nearest even: `low` in bits 7:0, `high` in bits 15:8.
