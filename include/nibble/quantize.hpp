@@ -12,16 +12,44 @@ namespace nibble {
 
 namespace detail {
 
-/// One group of a matrix, zero where it reaches beyond the edge.
-template <class In>
-struct group_of {
-  In const& in;
-  matrix_index row, column;
+/// Some consecutive rows of a matrix as floats, completed with zeros to whole groups: what the loops
+/// below work on, so that only one place knows about strides, element types and ragged edges.
+class row_buffer {
+ public:
+  row_buffer(matrix_index rows, matrix_index columns)
+      : columns_(columns), values_(static_cast<std::size_t>(rows * columns)) {}
 
-  [[nodiscard]] float operator()(int r, int c) const noexcept {
-    matrix_index const i = row + r, j = column + c;
-    return i < in.extent(0) && j < in.extent(1) ? static_cast<float>(in(i, j)) : 0.0f;
+  /// Reads as many rows from `row` on as fit and exist; the rest of the buffer is zeros.
+  template <class In>
+  void load(In const& in, matrix_index row) noexcept {
+    matrix_index const rows = static_cast<matrix_index>(values_.size()) / (columns_ > 0 ? columns_ : 1);
+    for (matrix_index r = 0; r < rows; ++r) {
+      float* const target = values_.data() + r * columns_;
+      matrix_index const width = row + r < in.extent(0) ? in.extent(1) : 0;
+      matrix_index const stride = in.stride(1);
+      auto const* const source = width > 0 ? &in(row + r, 0) : nullptr;
+      if (stride == 1) {  // apart, because it vectorises
+        for (matrix_index c = 0; c < width; ++c) target[c] = static_cast<float>(source[c]);
+      } else {
+        for (matrix_index c = 0; c < width; ++c) target[c] = static_cast<float>(source[c * stride]);
+      }
+      for (matrix_index c = width; c < columns_; ++c) target[c] = 0.0f;
+    }
   }
+
+  /// The group whose first column is `column`, as a quantizer takes it.
+  struct group {
+    float const* first;
+    matrix_index pitch;
+    [[nodiscard]] float operator()(int r, int c) const noexcept { return first[r * pitch + c]; }
+  };
+  [[nodiscard]] group at(matrix_index column) const noexcept {
+    return {values_.data() + column, columns_};
+  }
+
+ private:
+  matrix_index columns_;
+  std::vector<float> values_;
 };
 
 /// How many rows of groups one piece of parallel work takes: about 2^15 elements.
@@ -130,13 +158,15 @@ void quantize_with_amax(In const& in, quantized_view<Block, ScaleLayout> const& 
 
   parallel(detail::ceil_div(out.rows(), group_rows), detail::grain_for(group_rows, out.columns()),
            [&](matrix_index first, matrix_index last) {
+             detail::row_buffer buffer(group_rows,
+                                       detail::ceil_div(out.columns(), group_columns) * group_columns);
              for (matrix_index row = first * group_rows; row < last * group_rows; row += group_rows) {
+               buffer.load(in, row);
                for (matrix_index column = 0; column < out.columns(); column += group_columns) {
                  position const where(static_cast<std::uint64_t>(row * out.columns() + column),
                                       pitch);
                  auto const factors = one_amax ? shared : Quantizer::prepare({out.amax_of(row, column)});
-                 auto const blocks = q(detail::group_of<In>{in, row, column}, factors, where);
-                 detail::store<Quantizer>(blocks, row, column, out);
+                 detail::store<Quantizer>(q(buffer.at(column), factors, where), row, column, out);
                }
              }
            });
@@ -164,10 +194,13 @@ void find_amax(In const& in, quantized_view<Block, ScaleLayout> const& out, Quan
   std::vector<std::uint32_t> partial(static_cast<std::size_t>(detail::ceil_div(group_count, grain)));
   parallel(group_count, grain, [&](matrix_index first, matrix_index last) {
     std::uint32_t largest = 0;
+    detail::row_buffer buffer(group_rows,
+                              detail::ceil_div(out.columns(), group_columns) * group_columns);
     for (matrix_index row = first * group_rows; row < last * group_rows; row += group_rows) {
+      buffer.load(in, row);
       for (matrix_index column = 0; column < out.columns(); column += group_columns) {
         float values[static_cast<std::size_t>(group_rows)][static_cast<std::size_t>(group_columns)];
-        q.load(detail::group_of<In>{in, row, column}, values);
+        q.load(buffer.at(column), values);
         std::uint32_t const found = detail::float_bits(scaling::tile_amax(values));
         if constexpr (shares == granularity::row || shares == granularity::block_128) {
           bool const starts = column % (shares == granularity::row ? out.columns() : 128) == 0;

@@ -177,11 +177,22 @@ struct quantizer {
     }
   }
 
+  NIBBLE_HD static constexpr void scale_row(float const (&values)[std::size_t{Block::size}],
+                                            float factor,
+                                            float (&scaled)[std::size_t{Block::size}]) noexcept {
+#if NIBBLE_HAS_LANES
+    if constexpr (Block::size % 16 == 0) {
+      if (!detail::constant_evaluated()) return arch::lanes::multiply(values, factor, scaled);
+    }
+#endif
+    for (int c = 0; c < Block::size; ++c) scaled[c] = arch::multiply(values[c], factor);
+  }
+
   NIBBLE_HD constexpr Block encode(float const (&values)[std::size_t{Block::size}],
                                    scaling::chosen<scale_type> const& chosen,
                                    std::uint64_t first) const noexcept {
     float scaled[std::size_t{Block::size}]{};
-    for (int c = 0; c < Block::size; ++c) scaled[c] = arch::multiply(values[c], chosen.encode);
+    scale_row(values, chosen.encode, scaled);
     return {rounding.template encode<element_type>(scaled, first), chosen.scale};
   }
 };

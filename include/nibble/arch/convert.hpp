@@ -4,6 +4,7 @@
 #pragma once
 
 #include "nibble/arch/features.hpp"
+#include "nibble/arch/lanes.hpp"
 #include "nibble/format/encode.hpp"
 #if NIBBLE_HAS_DEVICE
 #include "nibble/arch/ptx.cuh"
@@ -58,6 +59,28 @@ template <format::float_format Format>
   std::uint32_t codes = 0;
   for (int i = 0; i < 8; ++i) codes |= encode<format::e2m1>(values[i]) << (4 * i);
   return codes;
+}
+
+/// N e2m1 codes, nearest even and saturating, packed two to a byte, the first in the low nibble.
+template <std::size_t N>
+NIBBLE_HD constexpr void encode_e2m1(float const (&values)[N], std::uint8_t (&codes)[N / 2]) noexcept {
+  static_assert(N % 8 == 0, "got a count that is no multiple of 8; need whole words of codes");
+#if NIBBLE_HAS_LANES
+  if constexpr (N % 16 == 0) {
+    if (!detail::constant_evaluated()) {
+      constexpr format::nearest_even_thresholds<format::e2m1> thresholds{};
+      return lanes::encode_e2m1(values, thresholds.first, codes);
+    }
+  }
+#endif
+  for (std::size_t first = 0; first < N; first += 8) {
+    float eight[8]{};
+    for (std::size_t i = 0; i < 8; ++i) eight[i] = values[first + i];
+    std::uint32_t const word = encode_e2m1x8(eight);
+    for (std::size_t byte = 0; byte < 4; ++byte) {
+      codes[first / 2 + byte] = static_cast<std::uint8_t>(word >> (8 * byte));
+    }
+  }
 }
 
 }  // namespace nibble::arch

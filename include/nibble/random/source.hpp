@@ -2,7 +2,7 @@
 // What stochastic rounding asks of a source of random numbers.
 #pragma once
 
-#include "nibble/detail/std.hpp"
+#include "nibble/arch/lanes.hpp"
 
 namespace nibble::random {
 
@@ -34,6 +34,16 @@ NIBBLE_HD constexpr void fill(Source const& s, std::uint64_t index,
   static_assert(Bits == 8 || Bits == 16 || Bits == 24, "got another width; need 8, 16 or 24 bits");
   constexpr std::uint64_t per_word = Bits == 24 ? 1 : 32 / Bits;
   constexpr std::uint64_t per_call = 4 * per_word;
+#if NIBBLE_HAS_LANES
+  if constexpr (Bits == 8 && N % 16 == 0) {
+    if (!detail::constant_evaluated() && index % 16 == 0) {
+      for (std::size_t i = 0; i < N; i += 16) {
+        arch::lanes::spread_bytes(s((index + i) / 16).value, random + i);
+      }
+      return;
+    }
+  }
+#endif
   words drawn = s(index / per_call);
   for (std::size_t i = 0; i < N; ++i) {
     std::uint64_t const element = index + i;

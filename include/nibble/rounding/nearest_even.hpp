@@ -25,14 +25,7 @@ struct nearest_even {
                                                                std::uint64_t = 0) noexcept {
     packed<T, int{N}> codes{};
     if constexpr (T::format == format::e2m1 && N % 8 == 0) {
-      for (int first = 0; first < int{N}; first += 8) {
-        float eight[8]{};
-        for (int i = 0; i < 8; ++i) eight[i] = values[first + i];
-        std::uint32_t const word = arch::encode_e2m1x8(eight);
-        for (int byte = 0; byte < 4; ++byte) {
-          codes.bytes()[first / 2 + byte] = static_cast<std::uint8_t>(word >> (8 * byte));
-        }
-      }
+      arch::encode_e2m1(values, codes.bytes());
     } else {
       for (int i = 0; i < int{N}; ++i) codes.set(i, round<T>(values[i]));
     }

@@ -35,6 +35,14 @@ struct stochastic {
     std::uint32_t random[N]{};
     random::fill<Bits>(source, position, random);
     packed<T, int{N}> codes{};
+#if NIBBLE_HAS_LANES
+    if constexpr (T::format == format::e2m1 && N % 16 == 0) {
+      if (!detail::constant_evaluated()) {
+        arch::lanes::encode_e2m1_stochastic<Bits>(values, random, codes.bytes());
+        return codes;
+      }
+    }
+#endif
     for (int i = 0; i < int{N}; ++i) codes.set(i, round<T>(values[i], random[i]));
     return codes;
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "nibble/arch/arithmetic.hpp"
+#include "nibble/arch/lanes.hpp"
 #include "nibble/block.hpp"
 #include "nibble/format/encode.hpp"
 #include "nibble/numeric_limits.hpp"
@@ -48,15 +49,29 @@ concept policy = requires(S const& s, float const (&values)[rows<Block>(S::shape
   } noexcept -> std::same_as<chosen<typename Block::scale_type>>;
 };
 
+/// The bits of the largest magnitude of a row, NaN aside.
+template <std::size_t Columns>
+[[nodiscard]] NIBBLE_HD constexpr std::uint32_t row_amax_bits(float const (&values)[Columns]) noexcept {
+#if NIBBLE_HAS_LANES
+  if constexpr (Columns % 16 == 0) {
+    if (!detail::constant_evaluated()) return arch::lanes::amax_bits(values);
+  }
+#endif
+  std::uint32_t largest = 0;
+  for (float const value : values) {
+    std::uint32_t const bits = amax_bits(value);
+    largest = bits > largest ? bits : largest;
+  }
+  return largest;
+}
+
 /// The largest magnitude of a tile, NaN aside.
 template <std::size_t Rows, std::size_t Columns>
 [[nodiscard]] NIBBLE_HD constexpr float tile_amax(float const (&values)[Rows][Columns]) noexcept {
   std::uint32_t largest = 0;
   for (auto const& row : values) {
-    for (float const value : row) {
-      std::uint32_t const bits = amax_bits(value);
-      largest = bits > largest ? bits : largest;
-    }
+    std::uint32_t const bits = row_amax_bits(row);
+    largest = bits > largest ? bits : largest;
   }
   return detail::float_from_bits(largest);
 }
