@@ -33,7 +33,7 @@ struct exhaustive {
       float const encode = encode_multiplier(static_cast<float>(scale), f);
       float const error =
           tile_error<Metric, Element>(values, static_cast<float>(scale), encode, f.amax, range);
-      if (error < smallest || smallest != smallest) {
+      if (error < smallest || (smallest != smallest && error == error)) {
         smallest = error;
         best = {scale, encode};
       }

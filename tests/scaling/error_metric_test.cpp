@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// The error of a tile: each metric, the order of its sums, NaN.
+#include <nibble/scaling/error_metric.hpp>
+
+#include <doctest/doctest.h>
+
+#include <nibble/nibble.hpp>
+
+using namespace nibble;
+using scaling::absolute_error;
+using scaling::largest_error;
+using scaling::squared_error;
+
+namespace {
+
+// Under scale 1, multiplier 1 and amax = range the decoded value of x is its code: 1.25 becomes 1,
+// -2.75 becomes -3, 7 becomes 6.
+constexpr float values[1][4] = {{1.25f, -2.75f, 7.0f, 0.5f}};
+template <class Metric>
+constexpr float error = scaling::tile_error<Metric, fp4_e2m1>(values, 1.0f, 1.0f, 2688.0f, 2688.0f);
+static_assert(error<squared_error> == .0625f + .0625f + 1.0f);
+static_assert(error<absolute_error> == .25f + .25f + 1.0f);
+static_assert(error<largest_error> == 1.0f);
+
+// Sums that show their order: 2^24 + 1 + 1 is 2^24 from the left and 2^24 + 2 from the right.
+constexpr float big = 0x1p24f;
+static_assert(squared_error::add(big, 1.0f) == big && absolute_error::add(big, -1.0f) == big);
+static_assert(largest_error::add(2.0f, -3.0f) == 3.0f && largest_error::add(2.0f, 1.0f) == 2.0f);
+
+/// Sixteen rows of one number x each, whose error is |x| because its multiplier is 0.
+constexpr float tree_of(float const (&errors)[16]) {
+  float tile[16][1]{};
+  for (int r = 0; r < 16; ++r) {
+    tile[r][0] = errors[r];
+  }
+  return scaling::tile_error<absolute_error, fp4_e2m1>(tile, 1.0f, 0.0f, 1.0f, 1.0f);
+}
+// Row 0 takes row 8 first: the two small ones of rows 4 and 12 meet before they meet 2^24.
+static_assert(tree_of({big, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0}) == big + 2);
+static_assert(tree_of({big, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0}) == big);
+static_assert(tree_of({big, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0}) == big + 2);
+static_assert(tree_of({big, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}) == big);
+
+}  // namespace
+
+TEST_CASE("a NaN anywhere makes every error NaN") {
+  for (int place = 0; place < 16 * 16; ++place) {
+    float tile[16][16]{};
+    tile[place / 16][place % 16] = detail::float_from_bits(0x7FC0'0000u);
+    bool const all_nan =
+        [&]<class... Metric>(Metric...) {
+          return (... && [&] {
+            float const e = scaling::tile_error<Metric, fp4_e2m1>(tile, 1.0f, 1.0f, 6.0f, 6.0f);
+            return e != e;
+          }());
+        }(squared_error{}, absolute_error{}, largest_error{});
+    CHECK(all_nan);
+  }
+}

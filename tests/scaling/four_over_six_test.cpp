@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Four Over Six against the Python model's blocks and the oracle, for each metric, bound and tile.
+#include <nibble/scaling/four_over_six.hpp>
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+
+#include "oracle/golden_blocks.hpp"
+#include "support/block_witness.hpp"
+#include "support/everywhere.hpp"
+#include "support/scaling_laws.hpp"
+
+using namespace nibble;
+
+namespace {
+
+using scaling::tile;
+template <class Metric, int Bound, tile Shape = tile::row>
+using policy = scaling::four_over_six<Metric, Shape, tensor_scale::current<Bound>>;
+template <class Metric, int Bound, tile Shape = tile::row>
+using four_over_six = quantizer<nvfp4_block, policy<Metric, Bound, Shape>>;
+
+template <class Metric>
+constexpr oracle::metric metric_of =
+    std::is_same_v<Metric, scaling::squared_error>    ? oracle::metric::squared
+    : std::is_same_v<Metric, scaling::absolute_error> ? oracle::metric::absolute
+                                                      : oracle::metric::maximum;
+
+// The published block under an amax of 16, bound 256: it maps to 4 by its absolute error.
+constexpr float published[16] = {4,    3.90625f, 2.09375f, -1.8984375f, 1,     .8984375f,
+                                 -3.09375f, 2.953125f, .400390625f, -.6015625f, 1.6015625f,
+                                 -1.3984375f, 3, -2, .10009765625f, -4};
+constexpr nvfp4_block to_four =
+    four_over_six<scaling::absolute_error, 256>{}(published, tensor_amax{16.0f});
+static_assert(to_four.scale.bits() == 0x6C);
+constexpr std::uint8_t published_bytes[8] = {0x66, 0xC4, 0x22, 0x5D, 0x91, 0xB3, 0xC5, 0xE0};
+static_assert([] {
+  for (int i = 0; i < 8; ++i) {
+    if (to_four.codes.bytes()[i] != published_bytes[i]) {
+      return false;
+    }
+  }
+  return true;
+}());
+// Both candidates exact: the tie goes to 6.
+constexpr float exact_both_ways[16] = {6, -3, 0, 3, 6, -3, 0, 3, 6, -3, 0, 3, 6, -3, 0, 3};
+static_assert(four_over_six<scaling::squared_error, 256>{}(exact_both_ways, tensor_amax{6.0f})
+                  .scale.bits() == 0x78);
+
+template <class Metric, int Bound>
+std::uint64_t row_mismatches(std::uint64_t count) {
+  oracle::block_generator const generate(61);
+  std::atomic<std::uint64_t> fours{0};
+  std::uint64_t const wrong = everywhere::host_sweep(count, [&](std::uint64_t i) {
+    oracle::test_block const in = generate(i);
+    auto const expected =
+        oracle::four_over_six<1>({in.values}, in.amax, metric_of<Metric>, std::uint32_t{Bound});
+    fours.fetch_add(expected.map_to_four ? 1 : 0, std::memory_order_relaxed);
+    nvfp4_block const made = four_over_six<Metric, Bound>{}(witness::read(in.values), witness::amax(in.amax));
+    return witness::plain(made) == oracle::block{expected.scale, expected.codes[0]};
+  });
+  CHECK(fours > count / 10);
+  CHECK(fours < count - count / 10);
+  return wrong;
+}
+
+template <class Metric, int Bound>
+std::uint64_t tile_mismatches(std::uint64_t count) {
+  oracle::block_generator const generate(62);
+  std::atomic<std::uint64_t> fours{0};
+  std::uint64_t const wrong = everywhere::host_sweep(count, [&](std::uint64_t i) {
+    oracle::test_tile const in = generate.tile(i);
+    auto const expected =
+        oracle::four_over_six<16>(in.values, in.amax, metric_of<Metric>, std::uint32_t{Bound});
+    fours.fetch_add(expected.map_to_four ? 1 : 0, std::memory_order_relaxed);
+    return witness::same(four_over_six<Metric, Bound, tile::square>{}(witness::read(in.values), witness::amax(in.amax)),
+                         expected.scale, expected.codes);
+  });
+  CHECK(fours > 0);
+  CHECK(fours < count);
+  return wrong;
+}
+
+}  // namespace
+
+TEST_CASE("every Four Over Six block of the Python model comes out") {
+  std::uint32_t wrong = 0;
+  auto const check = [&]<class Metric, int Bound>(golden::four_over_six_block const& row,
+                                                  Metric, std::integral_constant<int, Bound>) {
+    if (row.metric != static_cast<int>(metric_of<Metric>) || row.bound != Bound) {
+      return 0;
+    }
+    auto const made = witness::plain(
+        four_over_six<Metric, Bound>{}(witness::read(row.values), witness::amax(row.amax)));
+    std::uint64_t codes = 0;
+    for (std::size_t i = 0; i != 16; ++i) {
+      codes |= std::uint64_t{made.codes[i]} << (4 * i);
+    }
+    wrong += codes == row.codes && made.scale == row.scale ? 0U : 1U;
+    return 1;
+  };
+  int checked = 0;
+  for (golden::four_over_six_block const& row : golden::four_over_six_blocks) {
+    std::integral_constant<int, 256> const low;
+    std::integral_constant<int, 448> const high;
+    checked += check(row, scaling::squared_error{}, low) + check(row, scaling::squared_error{}, high) +
+               check(row, scaling::absolute_error{}, low) + check(row, scaling::absolute_error{}, high) +
+               check(row, scaling::largest_error{}, low) + check(row, scaling::largest_error{}, high);
+  }
+  CHECK(checked == golden::four_over_six_blocks.size());
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("a million blocks by the squared error equal the oracle's under either bound") {
+  CHECK(row_mismatches<scaling::squared_error, 256>(1'000'000) == 0);
+  CHECK(row_mismatches<scaling::squared_error, 448>(1'000'000) == 0);
+}
+
+TEST_CASE("a million blocks by the absolute error equal the oracle's under either bound") {
+  CHECK(row_mismatches<scaling::absolute_error, 256>(1'000'000) == 0);
+  CHECK(row_mismatches<scaling::absolute_error, 448>(1'000'000) == 0);
+}
+
+TEST_CASE("a million blocks by the largest error equal the oracle's under either bound") {
+  CHECK(row_mismatches<scaling::largest_error, 256>(1'000'000) == 0);
+  CHECK(row_mismatches<scaling::largest_error, 448>(1'000'000) == 0);
+}
+
+TEST_CASE("a million blocks in square tiles equal the oracle's for each metric and bound") {
+  constexpr std::uint64_t tiles = 1'000'000 / 16;
+  CHECK(tile_mismatches<scaling::squared_error, 256>(tiles) == 0);
+  CHECK(tile_mismatches<scaling::squared_error, 448>(tiles) == 0);
+  CHECK(tile_mismatches<scaling::absolute_error, 256>(tiles) == 0);
+  CHECK(tile_mismatches<scaling::absolute_error, 448>(tiles) == 0);
+  CHECK(tile_mismatches<scaling::largest_error, 256>(tiles) == 0);
+  CHECK(tile_mismatches<scaling::largest_error, 448>(tiles) == 0);
+}
+
+TEST_CASE("the laws hold for Four Over Six") {
+  laws::hold<policy<scaling::largest_error, 256>, nvfp4_block>(50'000);
+  laws::hold<policy<scaling::absolute_error, 256>, nvfp4_block>(50'000);
+  laws::hold<policy<scaling::absolute_error, 448, tile::square>, nvfp4_block>(5'000);
+}
