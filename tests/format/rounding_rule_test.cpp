@@ -9,7 +9,6 @@
 
 namespace format = nibble::format;
 using format::half_step;
-using format::remainder;
 
 namespace {
 
@@ -22,8 +21,9 @@ struct carries {
     bool const expected = word >= (std::uint64_t{1} << Bits) - up;
     // Bits above the low Bits of the word must not count.
     auto const random = static_cast<std::uint32_t>(word | (Bits < 32 ? ~0ull << Bits : 0));
-    return format::stochastic<Bits>::goes_up(remainder{false, fraction}, random) == expected &&
-           format::stochastic<Bits>::goes_up(remainder{true, fraction},
+    return format::stochastic<Bits>::goes_up(format::remainder{false, fraction}, random) ==
+               expected &&
+           format::stochastic<Bits>::goes_up(format::remainder{true, fraction},
                                              static_cast<std::uint32_t>(word)) == expected;
   }
 };
@@ -32,7 +32,7 @@ struct nearest {
   NIBBLE_HD bool operator()(std::uint64_t i) const {
     bool const odd = i % 2 != 0;
     std::uint64_t const fraction = half_step + i / 2 - 8;
-    remainder const r{odd, fraction};
+    format::remainder const r{odd, fraction};
     return format::nearest_even::goes_up(r) == (i / 2 > 8 || (i / 2 == 8 && odd)) &&
            format::nearest_away::goes_up(r) == (i / 2 >= 8) && !format::toward_zero::goes_up(r) &&
            format::away_from_zero::goes_up(r);
@@ -47,14 +47,14 @@ TEST_CASE("around the half each rule decides as its name says") {
 
 TEST_CASE("no rule moves an exact number") {
   for (bool const odd : {false, true}) {
-    remainder const exact{odd, 0};
+    format::remainder const exact{odd, 0};
     CHECK_FALSE(format::nearest_even::goes_up(exact));
     CHECK_FALSE(format::nearest_away::goes_up(exact));
     CHECK_FALSE(format::away_from_zero::goes_up(exact));
     CHECK_FALSE(format::stochastic<8>::goes_up(exact, 0xFFFFFFFF));
     CHECK_FALSE(format::stochastic<32>::goes_up(exact, 0xFFFFFFFF));
   }
-  CHECK(format::away_from_zero::goes_up(remainder{false, 1}));
+  CHECK(format::away_from_zero::goes_up(format::remainder{false, 1}));
 }
 
 TEST_CASE("stochastic rounding goes up for exactly floor(2^Bits fraction) of all words") {
