@@ -11,7 +11,8 @@ namespace nibble::transform {
 ///
 /// 1. T::size is the number of elements it mixes, 1 for none (checked).
 /// 2. t.apply(values) and t.invert(values) work in place on a row of T::size floats (checked).
-/// 3. invert undoes apply up to rounding, which is none on small integers (tested).
+/// 3. invert undoes apply up to rounding; on small integers that is none, where the square root of
+///    the size is a power of two (tested: tests/support/transform_laws.hpp).
 template <class T>
 concept policy = requires(T const& t, float (&values)[std::size_t{T::size}]) {
   { T::size } -> std::convertible_to<int>;
