@@ -10,9 +10,8 @@ import difflib
 import pathlib
 import tempfile
 
-from toolchain import HERE, Toolchain, arguments, finish
+from toolchain import EVERY_QUANTIZER, Toolchain, arguments, finish
 
-EVERY_QUANTIZER = HERE / "every_quantizer.cu"
 FLAGS = {
     "90a": ["--use_fast_math", "-ftz=true", "-fmad=false", "-prec-div=false"],
     "120a": ["--use_fast_math"],

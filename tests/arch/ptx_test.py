@@ -7,7 +7,7 @@
 import re
 import tempfile
 
-from toolchain import EVERY_INSTRUCTION, Toolchain, arguments, finish
+from toolchain import EVERY_INSTRUCTION, EVERY_QUANTIZER, Toolchain, arguments, finish
 
 
 def kernel(ptx, name):
@@ -90,6 +90,12 @@ def check_order(ptx):
     yield got == from_bytes == [0, 1, 2, 3], f"bytes {from_bytes} are decoded to words {got}"
 
 
+def check_quantizer(ptx, target, has_e2m1):
+    """The library reaches the instruction: a block of 16 takes eight, where the target has them."""
+    got = count(kernel(ptx, "nvfp4_rows"), "cvt.rn.satfinite.e2m1x2.f32")
+    yield got == 8 * has_e2m1, f"sm_{target}: {got} conversions in a block, need {8 * has_e2m1}"
+
+
 FLAGS = ["-O3", "--use_fast_math", "-ftz=true", "-fmad=true", "-prec-div=false"]
 
 SELF_TEST = [
@@ -100,6 +106,7 @@ SELF_TEST = [
     (lambda ptx: check_counts(ptx, "fault", 0, 0), "", ""),
     (check_order, "{b0, b1, b2, b3};", "{b3, b2, b1, b0};"),
     (check_order, "+4];", "+8];"),
+    (lambda ptx: check_quantizer(ptx, "fault", 1), "", ""),
 ]
 
 
@@ -123,6 +130,9 @@ def main():
             results += check_counts(ptx, target, has_e2m1, has_stochastic)
             if target == "100a":
                 results += check_order(ptx)
+        for target, has_e2m1 in (("90a", 0), ("100a", 1), ("120a", 1)):
+            ptx = tools.compile(EVERY_QUANTIZER, target)
+            results += check_quantizer(ptx, target, has_e2m1)
         for target in ("80", "90a", "120a"):
             for flag in FLAGS:
                 ptx = tools.compile(EVERY_INSTRUCTION, target, flag)

@@ -8,6 +8,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 EVERY_INSTRUCTION = HERE / "every_instruction.cu"
+EVERY_QUANTIZER = HERE / "every_quantizer.cu"
 
 
 class Toolchain:
