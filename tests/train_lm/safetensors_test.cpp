@@ -49,12 +49,12 @@ TEST_CASE("train_lm: safetensors come back as they were written") {
   tensor_file const back = parse_safetensors(format_safetensors(file));
   CHECK(back.metadata == file.metadata);
   REQUIRE(back.tensors.size() == 5);
-  for (auto const& [name, each] : file.tensors) {
-    CAPTURE(name);
-    tensor const& same = back.tensors.at(name);
-    CHECK(same.dtype == each.dtype);
-    CHECK(same.shape == each.shape);
-    CHECK(same.bytes == each.bytes);
+  for (auto const& named : file.tensors) {
+    CAPTURE(named.first);
+    tensor const& same = back.tensors.at(named.first);
+    CHECK(same.dtype == named.second.dtype);
+    CHECK(same.shape == named.second.shape);
+    CHECK(same.bytes == named.second.bytes);
   }
   CHECK(parse_safetensors(format_safetensors({})).tensors.empty());
 }
