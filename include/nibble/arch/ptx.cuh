@@ -65,13 +65,7 @@ __device__ __forceinline__ float fma_rn_f32(float a, float b, float c) {
 /// rule    setp.lt.f32 p, a, b; under --use_fast_math the operator < takes subnormals for zeros.
 __device__ __forceinline__ bool setp_lt_f32(float a, float b) {
   unsigned int d;
-  asm("{\n\t"
-      ".reg .pred p;\n\t"
-      "setp.lt.f32 p, %1, %2;\n\t"
-      "selp.u32 %0, 1, 0, p;\n\t"
-      "}"
-      : "=r"(d)
-      : "f"(a), "f"(b));
+  asm("{ .reg .pred p; setp.lt.f32 p, %1, %2; selp.u32 %0, 1, 0, p; }" : "=r"(d) : "f"(a), "f"(b));
   return d != 0;
 }
 
@@ -79,13 +73,7 @@ __device__ __forceinline__ bool setp_lt_f32(float a, float b) {
 /// rule    setp.eq.f32 p, a, b; under --use_fast_math the operator == takes subnormals for zeros.
 __device__ __forceinline__ bool setp_eq_f32(float a, float b) {
   unsigned int d;
-  asm("{\n\t"
-      ".reg .pred p;\n\t"
-      "setp.eq.f32 p, %1, %2;\n\t"
-      "selp.u32 %0, 1, 0, p;\n\t"
-      "}"
-      : "=r"(d)
-      : "f"(a), "f"(b));
+  asm("{ .reg .pred p; setp.eq.f32 p, %1, %2; selp.u32 %0, 1, 0, p; }" : "=r"(d) : "f"(a), "f"(b));
   return d != 0;
 }
 
