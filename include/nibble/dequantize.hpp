@@ -18,9 +18,7 @@ template <class Block, class ScaleLayout>
       in.codes.data_handle(),
       static_cast<std::size_t>(row * in.codes.stride(0) + block * plain::size));
   std::uint8_t const* source = place.bytes + place.first * plain::element_type::format.width() / 8;
-  for (std::size_t i = 0; i < decltype(result.codes)::size_bytes; ++i) {
-    result.codes.bytes()[i] = source[i];
-  }
+  __builtin_memcpy(result.codes.bytes(), source, decltype(result.codes)::size_bytes);
   return result;
 }
 
@@ -55,13 +53,18 @@ void dequantize(quantized_view<Block, ScaleLayout> const& in, Out const& result,
           " for a quantized matrix of " + detail::shape_text(in.rows(), in.columns()) +
           "; need the shape that was quantized");
 
+  constexpr bool one_amax = Quantizer::outer::shares == tensor_scale::granularity::tensor ||
+                            Quantizer::outer::shares == tensor_scale::granularity::none;
+  auto const shared = Quantizer::prepare({in.rows() > 0 ? in.amax(0, 0) : 0.0f});
+  matrix_index const padded = detail::ceil_div(in.columns(), size) * size;
+
   parallel(in.rows(), detail::grain_for(1, in.columns()), [&](matrix_index first, matrix_index last) {
-    std::vector<float> values(static_cast<std::size_t>(detail::ceil_div(in.columns(), size) * size));
+    std::vector<float> values(static_cast<std::size_t>(padded));
     for (matrix_index row = first; row < last; ++row) {
-      for (matrix_index column = 0; column < in.columns(); column += size) {
-        auto const factors = Quantizer::prepare({in.amax_of(row, column)});
+      for (matrix_index column = 0; column < padded; column += size) {
+        auto const factors = one_amax ? shared : Quantizer::prepare({in.amax_of(row, column)});
         auto const decoded = Quantizer::decode(detail::load_block(in, row, column / size), factors);
-        for (int i = 0; i < int{size}; ++i) values[static_cast<std::size_t>(column + i)] = decoded[i];
+        __builtin_memcpy(values.data() + column, decoded.values, sizeof decoded.values);
       }
       if (transform > 1 && which == domain::original) {
         for (matrix_index column = 0; column < in.columns(); column += transform) {
@@ -69,8 +72,16 @@ void dequantize(quantized_view<Block, ScaleLayout> const& in, Out const& result,
         }
       }
       using value_type = std::remove_cv_t<typename Out::value_type>;
-      for (matrix_index column = 0; column < result.extent(1); ++column) {
-        result(row, column) = static_cast<value_type>(values[static_cast<std::size_t>(column)]);
+      matrix_index const width = result.extent(1), stride = result.stride(1);
+      auto* const target = width > 0 ? &result(row, 0) : nullptr;
+      if (stride == 1) {  // apart, because it vectorises
+        for (matrix_index c = 0; c < width; ++c) {
+          target[c] = static_cast<value_type>(values[static_cast<std::size_t>(c)]);
+        }
+      } else {
+        for (matrix_index c = 0; c < width; ++c) {
+          target[c * stride] = static_cast<value_type>(values[static_cast<std::size_t>(c)]);
+        }
       }
     }
   });

@@ -104,13 +104,12 @@ template <class In, class Block, class ScaleLayout, class Quantizer, class Paral
 
   parallel(groups, grain, [&](matrix_index first, matrix_index last) {
     error_report report;
-    detail::row_buffer buffer(group_rows,
-                              detail::ceil_div(need.columns, group_columns) * group_columns);
+    detail::row_buffer<Quantizer> buffer(need.columns);
+    float gathered[detail::row_buffer<Quantizer>::rows][detail::row_buffer<Quantizer>::width];
     for (matrix_index row = first * group_rows; row < last * group_rows; row += group_rows) {
-      buffer.load(original, row);
+      buffer.load(original, row, q);
       for (matrix_index column = 0; column < need.columns; column += group_columns) {
-        float values[static_cast<std::size_t>(group_rows)][static_cast<std::size_t>(group_columns)];
-        q.load(buffer.at(column), values);
+        auto const& values = buffer.group(column, gathered);
         for (matrix_index r = 0; r < group_rows && row + r < need.rows; ++r) {
           for (matrix_index c = 0; c < group_columns && column + c < need.columns; ++c) {
             if (c % size != 0) continue;

@@ -12,43 +12,55 @@ namespace nibble {
 
 namespace detail {
 
-/// Some consecutive rows of a matrix as floats, completed with zeros to whole groups: what the loops
-/// below work on, so that only one place knows about strides, element types and ragged edges.
+/// Some consecutive rows of a matrix as floats, completed with zeros to whole groups and transformed:
+/// what the loops below work on. Only this place knows of strides, element types and ragged edges.
+template <class Quantizer>
 class row_buffer {
  public:
-  row_buffer(matrix_index rows, matrix_index columns)
-      : columns_(columns), values_(static_cast<std::size_t>(rows * columns)) {}
+  static constexpr auto rows = static_cast<std::size_t>(Quantizer::group.rows);
+  static constexpr auto width = static_cast<std::size_t>(Quantizer::group.columns);
 
-  /// Reads as many rows from `row` on as fit and exist; the rest of the buffer is zeros.
+  explicit row_buffer(matrix_index columns)
+      : pitch_(static_cast<std::size_t>(ceil_div<matrix_index>(columns, width) * matrix_index{width})),
+        values_(rows * pitch_) {}
+
+  /// Reads the rows from `row` on, as far as they exist, and transforms them.
   template <class In>
-  void load(In const& in, matrix_index row) noexcept {
-    matrix_index const rows = static_cast<matrix_index>(values_.size()) / (columns_ > 0 ? columns_ : 1);
-    for (matrix_index r = 0; r < rows; ++r) {
-      float* const target = values_.data() + r * columns_;
-      matrix_index const width = row + r < in.extent(0) ? in.extent(1) : 0;
+  void load(In const& in, matrix_index row, Quantizer const& q) noexcept {
+    for (std::size_t r = 0; r < rows; ++r) {
+      float* const target = values_.data() + r * pitch_;
+      matrix_index const i = row + static_cast<matrix_index>(r);
+      matrix_index const count = i < in.extent(0) ? in.extent(1) : 0;
       matrix_index const stride = in.stride(1);
-      auto const* const source = width > 0 ? &in(row + r, 0) : nullptr;
+      auto const* const source = count > 0 ? &in(i, 0) : nullptr;
       if (stride == 1) {  // apart, because it vectorises
-        for (matrix_index c = 0; c < width; ++c) target[c] = static_cast<float>(source[c]);
+        for (matrix_index c = 0; c < count; ++c) target[c] = static_cast<float>(source[c]);
       } else {
-        for (matrix_index c = 0; c < width; ++c) target[c] = static_cast<float>(source[c * stride]);
+        for (matrix_index c = 0; c < count; ++c) target[c] = static_cast<float>(source[c * stride]);
       }
-      for (matrix_index c = width; c < columns_; ++c) target[c] = 0.0f;
+      for (auto c = static_cast<std::size_t>(count); c < pitch_; ++c) target[c] = 0.0f;
+      for (std::size_t c = 0; c < pitch_; c += width) {
+        q.transform_row(*reinterpret_cast<float(*)[width]>(target + c));
+      }
     }
   }
 
-  /// The group whose first column is `column`, as a quantizer takes it.
-  struct group {
-    float const* first;
-    matrix_index pitch;
-    [[nodiscard]] float operator()(int r, int c) const noexcept { return first[r * pitch + c]; }
-  };
-  [[nodiscard]] group at(matrix_index column) const noexcept {
-    return {values_.data() + column, columns_};
+  /// The group that starts at `column`; a group of several rows is gathered into `gathered`.
+  [[nodiscard]] float const (&group(matrix_index column, float (&gathered)[rows][width]) const
+                             noexcept)[rows][width] {
+    float const* const first = values_.data() + column;
+    if constexpr (rows == 1) {
+      return *reinterpret_cast<float const(*)[1][width]>(first);
+    } else {
+      for (std::size_t r = 0; r < rows; ++r) {
+        __builtin_memcpy(gathered[r], first + r * pitch_, sizeof gathered[r]);
+      }
+      return gathered;
+    }
   }
 
  private:
-  matrix_index columns_;
+  std::size_t pitch_;
   std::vector<float> values_;
 };
 
@@ -78,7 +90,7 @@ void store(typename Quantizer::result_type const& blocks, matrix_index row, matr
           out.codes.data_handle(),
           static_cast<std::size_t>((row + r) * out.codes.stride(0) + first));
       std::uint8_t* target = place.bytes + place.first * Block::element_type::format.width() / 8;
-      for (std::size_t i = 0; i < decltype(block->codes)::size_bytes; ++i) target[i] = source[i];
+      __builtin_memcpy(target, source, decltype(block->codes)::size_bytes);
       if (out.rows_per_scale() == 1) {
         out.scales(row + r, first / size) = block->scale;
       } else if (r == 0) {
@@ -158,15 +170,16 @@ void quantize_with_amax(In const& in, quantized_view<Block, ScaleLayout> const& 
 
   parallel(detail::ceil_div(out.rows(), group_rows), detail::grain_for(group_rows, out.columns()),
            [&](matrix_index first, matrix_index last) {
-             detail::row_buffer buffer(group_rows,
-                                       detail::ceil_div(out.columns(), group_columns) * group_columns);
+             detail::row_buffer<Quantizer> buffer(out.columns());
+             float gathered[detail::row_buffer<Quantizer>::rows][detail::row_buffer<Quantizer>::width];
              for (matrix_index row = first * group_rows; row < last * group_rows; row += group_rows) {
-               buffer.load(in, row);
+               buffer.load(in, row, q);
                for (matrix_index column = 0; column < out.columns(); column += group_columns) {
                  position const where(static_cast<std::uint64_t>(row * out.columns() + column),
                                       pitch);
                  auto const factors = one_amax ? shared : Quantizer::prepare({out.amax_of(row, column)});
-                 detail::store<Quantizer>(q(buffer.at(column), factors, where), row, column, out);
+                 detail::store<Quantizer>(q.encode(buffer.group(column, gathered), factors, where), row,
+                                          column, out);
                }
              }
            });
@@ -194,14 +207,13 @@ void find_amax(In const& in, quantized_view<Block, ScaleLayout> const& out, Quan
   std::vector<std::uint32_t> partial(static_cast<std::size_t>(detail::ceil_div(group_count, grain)));
   parallel(group_count, grain, [&](matrix_index first, matrix_index last) {
     std::uint32_t largest = 0;
-    detail::row_buffer buffer(group_rows,
-                              detail::ceil_div(out.columns(), group_columns) * group_columns);
+    detail::row_buffer<Quantizer> buffer(out.columns());
+    float gathered[detail::row_buffer<Quantizer>::rows][detail::row_buffer<Quantizer>::width];
     for (matrix_index row = first * group_rows; row < last * group_rows; row += group_rows) {
-      buffer.load(in, row);
+      buffer.load(in, row, q);
       for (matrix_index column = 0; column < out.columns(); column += group_columns) {
-        float values[static_cast<std::size_t>(group_rows)][static_cast<std::size_t>(group_columns)];
-        q.load(buffer.at(column), values);
-        std::uint32_t const found = detail::float_bits(scaling::tile_amax(values));
+        std::uint32_t const found =
+            detail::float_bits(scaling::tile_amax(buffer.group(column, gathered)));
         if constexpr (shares == granularity::row || shares == granularity::block_128) {
           bool const starts = column % (shares == granularity::row ? out.columns() : 128) == 0;
           float& cell = out.amax(row, shares == granularity::row ? 0 : column / 128);

@@ -22,7 +22,10 @@ template <class Quantizer, class ScaleLayout = cuda::std::layout_right>
   using tensor_scale::granularity;
   constexpr matrix_index transform = Quantizer::transform_type::size;
   constexpr granularity shares = Quantizer::outer::shares;
-  matrix_index const padded = detail::ceil_div<matrix_index>(columns, transform) * transform;
+  // What no view can have is left as it is, for the view to refuse.
+  bool const is_possible = columns >= 0 && columns <= matrix_index{1} << 60;
+  matrix_index const padded =
+      is_possible ? detail::ceil_div<matrix_index>(columns, transform) * transform : columns;
   matrix_index const scale_rows =
       keep_tiles && Quantizer::group.rows > 1
           ? detail::ceil_div<matrix_index>(rows, Quantizer::block_type::size)

@@ -79,21 +79,43 @@ struct quantizer {
     }
   }
 
+  /// Transforms one row of a group in place: what load() does after reading.
+  NIBBLE_HD constexpr void transform_row(float (&values)[columns_]) const noexcept {
+    if constexpr (Transform::size == group.columns) {
+      transform.apply(values);
+    } else if constexpr (Transform::size > 1) {
+      for (int first = 0; first < group.columns; first += Transform::size) {
+        float part[std::size_t{Transform::size}]{};
+        for (int i = 0; i < Transform::size; ++i) part[i] = values[first + i];
+        transform.apply(part);
+        for (int i = 0; i < Transform::size; ++i) values[first + i] = part[i];
+      }
+    }
+  }
+
   /// Quantizes one group, under factors that prepare() returned.
   template <class In>
   [[nodiscard]] NIBBLE_HD constexpr result_type operator()(In const& in, factors const& f,
                                                            position where = {}) const noexcept {
     float values[rows_][columns_]{};
     load(in, values);
+    return encode(values, f, where);
+  }
+
+  /// Quantizes one group of values that load() made.
+  [[nodiscard]] NIBBLE_HD constexpr result_type encode(float const (&values)[rows_][columns_],
+                                                       factors const& f,
+                                                       position where = {}) const noexcept {
     block_group<Block, group.rows, blocks_per_row> result{};
-    for (int b = 0; b < blocks_per_row; ++b) {
-      float tile[rows_][std::size_t{Block::size}]{};
-      for (int r = 0; r < group.rows; ++r) {
-        for (int c = 0; c < Block::size; ++c) tile[r][c] = values[r][b * Block::size + c];
-      }
-      auto const chosen = scaling.template choose<Block>(tile, f);
-      for (int r = 0; r < group.rows; ++r) {
-        result.blocks[r][b] = encode(tile[r], chosen, where.of(r, b * Block::size));
+    if constexpr (blocks_per_row == 1) {
+      encode_tile(values, f, where, 0, result);
+    } else {
+      for (int b = 0; b < blocks_per_row; ++b) {
+        float tile[rows_][std::size_t{Block::size}]{};
+        for (int r = 0; r < group.rows; ++r) {
+          for (int c = 0; c < Block::size; ++c) tile[r][c] = values[r][b * Block::size + c];
+        }
+        encode_tile(tile, f, where, b, result);
       }
     }
     correction.apply(values, result);
@@ -123,6 +145,14 @@ struct quantizer {
                                                                          factors const& f) noexcept {
     float const m = multiplier(block.scale, f);
     row<float, Block::size> result{};
+#if NIBBLE_HAS_LANES
+    if constexpr (element_type::format == format::e2m1 && Block::size % 16 == 0) {
+      if (!detail::constant_evaluated()) {
+        arch::lanes::decode_e2m1<std::size_t{Block::size}>(block.codes.bytes(), m, result.values);
+        return result;
+      }
+    }
+#endif
     for (int i = 0; i < Block::size; ++i) {
       result[i] = arch::multiply(static_cast<float>(block.codes[i]), m);
     }
@@ -164,19 +194,6 @@ struct quantizer {
     }
   }
 
-  NIBBLE_HD constexpr void transform_row(float (&values)[columns_]) const noexcept {
-    if constexpr (Transform::size == group.columns) {
-      transform.apply(values);
-    } else if constexpr (Transform::size > 1) {
-      for (int first = 0; first < group.columns; first += Transform::size) {
-        float part[std::size_t{Transform::size}]{};
-        for (int i = 0; i < Transform::size; ++i) part[i] = values[first + i];
-        transform.apply(part);
-        for (int i = 0; i < Transform::size; ++i) values[first + i] = part[i];
-      }
-    }
-  }
-
   NIBBLE_HD static constexpr void scale_row(float const (&values)[std::size_t{Block::size}],
                                             float factor,
                                             float (&scaled)[std::size_t{Block::size}]) noexcept {
@@ -188,12 +205,17 @@ struct quantizer {
     for (int c = 0; c < Block::size; ++c) scaled[c] = arch::multiply(values[c], factor);
   }
 
-  NIBBLE_HD constexpr Block encode(float const (&values)[std::size_t{Block::size}],
-                                   scaling::chosen<scale_type> const& chosen,
-                                   std::uint64_t first) const noexcept {
-    float scaled[std::size_t{Block::size}]{};
-    scale_row(values, chosen.encode, scaled);
-    return {rounding.template encode<element_type>(scaled, first), chosen.scale};
+  NIBBLE_HD constexpr void encode_tile(
+      float const (&values)[rows_][std::size_t{Block::size}], factors const& f, position where,
+      int block, block_group<Block, group.rows, blocks_per_row>& result) const noexcept {
+    auto const chosen = scaling.template choose<Block>(values, f);
+    for (int r = 0; r < group.rows; ++r) {
+      float scaled[std::size_t{Block::size}]{};
+      scale_row(values[r], chosen.encode, scaled);
+      result.blocks[r][block] = {
+          rounding.template encode<element_type>(scaled, where.of(r, block * Block::size)),
+          chosen.scale};
+    }
   }
 };
 

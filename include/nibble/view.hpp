@@ -133,7 +133,8 @@ struct quantized_shape {
 };
 
 /// A quantized matrix over three buffers.
-/// errors  negative_extent, too_large (codes or scales past 2^60), buffer_too_small.
+/// errors  negative_extent, too_large (codes, or scales in tiles of 128 rows, past 2^60),
+///         buffer_too_small.
 template <class Block, class ScaleLayout = cuda::std::layout_right, class Byte, class Scale,
           class Float>
 [[nodiscard]] NIBBLE_HD constexpr cuda::std::expected<quantized_view<Block, ScaleLayout>, view_error>
@@ -147,7 +148,7 @@ make_quantized_view(cuda::std::span<Byte> codes, cuda::std::span<Scale> scales,
     return cuda::std::unexpected(view_error::negative_extent);
   }
   if (shape.columns > limit || shape.rows > limit / (shape.pitch() > 0 ? shape.pitch() : 1) ||
-      shape.scale_rows > limit / ((shape.blocks_per_row() + 4) * 128) ||
+      shape.scale_rows > limit / 128 / (shape.blocks_per_row() + 4) ||
       shape.amax_rows > limit / (shape.amax_columns > 0 ? shape.amax_columns : 1)) {
     return cuda::std::unexpected(view_error::too_large);
   }

@@ -28,6 +28,8 @@ template <format::float_format Format>
     return format::encode_by_comparison<Format>(value);
   } else if constexpr (Format.has_infinity() && Format.width() == 16) {
     return format::encode<Format, format::nearest_even, format::overflow::to_special>(value);
+  } else if constexpr (Format.exponent_bits < 8 && Format.has_zero) {
+    return format::encode_nearest_even<Format>(value);
   } else {
     return format::encode<Format>(value);
   }
@@ -48,6 +50,11 @@ template <format::float_format Format>
 /// The value of a code of Format.
 template <format::float_format Format>
 [[nodiscard]] NIBBLE_HD constexpr float decode(std::uint32_t code) noexcept {
+#if !NIBBLE_HAS_DEVICE
+  if constexpr (Format.width() <= 8) {
+    if (!detail::constant_evaluated()) return format::values_of<Format>.value[code & Format.mask()];
+  }
+#endif
   return format::decode<Format>(code);
 }
 

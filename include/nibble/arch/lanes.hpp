@@ -86,16 +86,104 @@ template <std::size_t N>
   return static_cast<std::uint32_t>(result);
 }
 
-/// N e2m1 codes to nearest even, packed; thresholds as format::nearest_even_thresholds<e2m1>.
+/// The magnitudes of e2m1 codes to nearest even; thresholds as format::nearest_even_thresholds<e2m1>.
+[[nodiscard]] inline integers e2m1_magnitudes(integers bits,
+                                              std::uint32_t const (&thresholds)[7]) noexcept {
+  integers const magnitude = bits & magnitude_mask;
+  integers code{};
+  for (auto const threshold : thresholds) code -= magnitude >= static_cast<std::int32_t>(threshold);
+  return code;
+}
+
+/// The values of e2m1 magnitudes: from 2 on, a code has its bits at the bottom of the exponent; 1 is .5.
+[[nodiscard]] inline integers e2m1_value_bits(integers magnitude) noexcept {
+  return ((magnitude << 22) + 0x3F00'0000) &
+         ((magnitude > 1) | ((magnitude > 0) & 0x3F00'0000));
+}
+
+/// N e2m1 codes to nearest even, packed.
 template <std::size_t N>
 inline void encode_e2m1(float const (&values)[N], std::uint32_t const (&thresholds)[7],
                         std::uint8_t (&to)[N / 2]) noexcept {
   for (std::size_t i = 0; i < N; i += count) {
     auto const bits = load<integers>(values + i);
-    integers const magnitude = bits & magnitude_mask;
-    integers code{};
-    for (auto const threshold : thresholds) code -= magnitude >= static_cast<std::int32_t>(threshold);
-    pack_nibbles(code | code_signs(bits), to + i / 2);
+    pack_nibbles(e2m1_magnitudes(bits, thresholds) | code_signs(bits), to + i / 2);
+  }
+}
+
+/// What N values lose as e2m1 under a scale: ((code * scale) * amax) / range - value, each step rounded.
+template <std::size_t N>
+inline void e2m1_differences(float const (&values)[N], std::uint32_t const (&thresholds)[7], float scale,
+                             float encode, float amax, float range, float (&to)[N]) noexcept {
+  for (std::size_t i = 0; i < N; i += count) {
+    auto const value = load<floats>(values + i);
+    auto const bits = (integers)(value * encode);
+    integers const sign = bits & ~magnitude_mask & ~((bits & magnitude_mask) > infinity);
+    auto const code = (floats)(e2m1_value_bits(e2m1_magnitudes(bits, thresholds)) | sign);
+    store(code * scale * amax / range - value, to + i);
+  }
+}
+
+// The lane numbers as a pack: clang's shuffle takes constants, and <utility> costs more than this line.
+#if defined(__clang__)
+template <class T, T... Lane>
+struct order {};
+using all_lanes = __make_integer_seq<order, int, count>;
+#endif
+
+/// Lane i gets lane i ^ Stride.
+template <int Stride>
+[[nodiscard]] inline floats swap_lanes(floats value) noexcept {
+#if defined(__clang__)
+  return []<int... Lane>(floats v, order<int, Lane...>) {
+    return __builtin_shufflevector(v, v, (Lane ^ Stride)...);
+  }(value, all_lanes{});
+#else
+  integers order{};
+  for (int lane = 0; lane < count; ++lane) order[lane] = lane ^ Stride;
+  return __builtin_shuffle(value, order);
+#endif
+}
+
+/// One stage of butterflies whose partners are Stride lanes apart: a + b below, a - b above, which is the
+/// other lane's value plus this one's with its sign flipped.
+template <int Stride>
+[[nodiscard]] inline floats butterfly(floats value) noexcept {
+  integers sign{};
+  for (int lane = 0; lane < count; ++lane) sign[lane] = lane & Stride ? ~magnitude_mask : 0;
+  return swap_lanes<Stride>(value) + (floats)((integers)value ^ sign);
+}
+
+/// hadamard<N>: butterflies with strides 1, 2, 4, ..., then a factor, then, if asked, rounding to bf16.
+template <std::size_t N>
+inline void hadamard(float (&values)[N], float factor, bool to_bf16) noexcept {
+  constexpr std::size_t parts = N / count;
+  floats part[parts];
+  for (std::size_t i = 0; i < parts; ++i) {
+    part[i] = load<floats>(values + i * count);
+    part[i] = butterfly<1>(part[i]);
+    part[i] = butterfly<2>(part[i]);
+    if constexpr (count > 4) part[i] = butterfly<4>(part[i]);
+    if constexpr (count > 8) part[i] = butterfly<8>(part[i]);
+  }
+  for (std::size_t stride = 1; stride < parts; stride *= 2) {
+    for (std::size_t first = 0; first < parts; first += 2 * stride) {
+      for (std::size_t i = first; i < first + stride; ++i) {
+        floats const a = part[i], b = part[i + stride];
+        part[i] = a + b;
+        part[i + stride] = a - b;
+      }
+    }
+  }
+  for (std::size_t i = 0; i < parts; ++i) {
+    floats result = part[i] * factor;
+    if (to_bf16) {
+      auto const bits = (integers)result;
+      integers const rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) & ~0xFFFF;
+      integers const is_nan = (bits & magnitude_mask) > infinity;
+      result = (floats)((rounded & ~is_nan) | (is_nan & 0x7FFF'0000));
+    }
+    store(result, values + i * count);
   }
 }
 
@@ -119,6 +207,18 @@ inline void encode_e2m1_stochastic(float const (&values)[N], std::uint32_t const
     integers const by_two = (((t >> 2) + noise) >> Bits) + 4;
     integers const code = smaller(smaller(by_half, by_one), smaller(by_two, integers{} + 7));
     pack_nibbles(code | code_signs(bits), to + i / 2);
+  }
+}
+
+/// N packed e2m1 codes times a factor.
+template <std::size_t N>
+inline void decode_e2m1(std::uint8_t const (&from)[N / 2], float factor, float* to) noexcept {
+  for (std::size_t i = 0; i < N; i += count) {
+    // Each 64-bit lane gets one byte; its high nibble moves to the upper half.
+    auto words = __builtin_convertvector(load<packed_pairs>(from + i / 2), pairs);
+    words = (words | words << 28) & 0x0000'000F'0000'000Fu;
+    auto const codes = (integers)words;
+    store((floats)(e2m1_value_bits(codes & 7) | (codes & 8) << 28) * factor, to + i);
   }
 }
 

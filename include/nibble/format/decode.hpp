@@ -15,6 +15,11 @@ namespace nibble::format {
 /// bits    identical everywhere.
 template <float_format Format>
 [[nodiscard]] NIBBLE_HD constexpr float decode(std::uint32_t code) noexcept {
+  if constexpr (Format == bf16) {  // the upper half of a float: no branch, so loops vectorise
+    std::uint32_t const bits = code << 16;
+    bool const is_nan = (bits & 0x7FFF'FFFFu) > detail::infinity_bits;
+    return detail::float_from_bits(bits | (is_nan ? 0x0040'0000u : 0u));
+  }
   std::uint32_t const magnitude = code & Format.magnitude_mask();
   std::uint32_t const sign = (code & Format.sign_mask()) != 0 ? 0x8000'0000u : 0u;
   std::uint32_t const mantissa = magnitude & ((1u << Format.mantissa_bits) - 1u);
@@ -43,5 +48,17 @@ template <float_format Format>
   auto const biased = static_cast<std::uint32_t>(float_exponent + 127);
   return detail::float_from_bits(sign | biased << 23 | (aligned & 0x007F'FFFFu));
 }
+
+/// Every value of a format of at most 8 bits, in the order of the codes.
+template <float_format Format>
+struct value_table {
+  float value[std::size_t{1} << Format.width()];
+
+  consteval value_table() : value{} {
+    for (std::uint32_t code = 0; code <= Format.mask(); ++code) value[code] = decode<Format>(code);
+  }
+};
+template <float_format Format>
+inline constexpr value_table<Format> values_of{};
 
 }  // namespace nibble::format

@@ -100,6 +100,40 @@ template <float_format Format, class Rule = nearest_even, overflow Overflow = ov
   return sign | static_cast<std::uint32_t>(code);
 }
 
+/// encode<Format>(value) for formats of less exponent range than a float, in 32-bit arithmetic: what a block
+/// scale goes through, once for every 16 elements.
+///
+/// rule    as encode with nearest_even and saturation.
+/// bits    identical everywhere; equal to encode<Format>.
+template <float_format Format>
+[[nodiscard]] NIBBLE_HD constexpr std::uint32_t encode_nearest_even(float value) noexcept {
+  static_assert(Format.exponent_bits < 8 && Format.has_zero, "got a format with the range of a float");
+  constexpr int drop = 23 - Format.mantissa_bits;
+  constexpr std::uint32_t smallest_normal_field = 127 + Format.min_exponent();
+  std::uint32_t const bits = detail::float_bits(value);
+  std::uint32_t const magnitude = bits & 0x7FFF'FFFFu;
+  if (magnitude > detail::infinity_bits) return Format.nan_code();
+  bool const is_negative = bits >> 31 != 0;
+  if (!Format.is_signed && is_negative) return 0;
+
+  std::uint32_t const field = magnitude >> 23;
+  std::uint32_t code = 0;
+  if (field >= smallest_normal_field) {
+    std::uint32_t const odd = magnitude >> drop & 1u;
+    std::uint32_t const rounded = (magnitude + ((1u << (drop - 1)) - 1u) + odd) >> drop;
+    code = rounded - ((smallest_normal_field - 1u) << Format.mantissa_bits);
+    code = code < Format.max_code() ? code : Format.max_code();
+  } else if (field + 24u >= smallest_normal_field) {  // below that it is less than half a step
+    std::uint32_t const shift = static_cast<std::uint32_t>(drop) + smallest_normal_field - field;
+    std::uint32_t const significand = (magnitude & 0x007F'FFFFu) | 0x0080'0000u;
+    if (shift < 32) {
+      std::uint32_t const odd = significand >> shift & 1u;
+      code = (significand + ((1u << (shift - 1)) - 1u) + odd) >> shift;
+    }
+  }
+  return code | (is_negative ? Format.sign_mask() : 0u);
+}
+
 /// Where the nearest-even code of a small format changes: code k is reached at float bits
 /// `first[k - 1]`. Derived from decode, so that comparing against it is exact by construction.
 template <float_format Format>
@@ -107,7 +141,7 @@ struct nearest_even_thresholds {
   static constexpr std::uint32_t count = Format.max_code();
   std::uint32_t first[count];
 
-  consteval nearest_even_thresholds() : first{} {
+  NIBBLE_HD constexpr nearest_even_thresholds() : first{} {
     for (std::uint32_t code = 0; code < count; ++code) {
       float const middle = (decode<Format>(code) + decode<Format>(code + 1u)) / 2;
       bool const tie_goes_up = (code & 1u) != 0;  // to the even neighbour

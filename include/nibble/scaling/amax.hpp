@@ -42,10 +42,17 @@ struct amax {
       if (block_amax == 0 || encode == 0) encode = 1;
       return {arch::divide(1.0f, encode), encode};
     } else {
-      float const multiplier = arch::multiply(f.encode, arch::divide(1.0f, full));
+      constexpr float reciprocal = arch::divide(1.0f, full);
+      float const multiplier = arch::multiply(f.encode, reciprocal);
       float const ideal =
           arch::minimum(arch::multiply(block_amax, multiplier), detail::largest_float);
-      auto const scale = Scale::from_bits(format::encode<Scale::format, ScaleRule>(ideal));
+      auto const scale = [&] {
+        if constexpr (std::is_same_v<ScaleRule, format::nearest_even> && Scale::format.has_zero) {
+          return Scale(ideal);  // the number type's own conversion, which hardware may do
+        } else {
+          return Scale::from_bits(format::encode<Scale::format, ScaleRule>(ideal));
+        }
+      }();
       return {scale, encode_multiplier(static_cast<float>(scale), f)};
     }
   }

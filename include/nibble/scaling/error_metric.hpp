@@ -3,6 +3,8 @@
 #pragma once
 
 #include "nibble/arch/arithmetic.hpp"
+#include "nibble/arch/lanes.hpp"
+#include "nibble/format/encode.hpp"
 
 namespace nibble::scaling {
 
@@ -42,6 +44,18 @@ template <class Metric, class Element, std::size_t Rows, std::size_t Columns>
                                                    float encode, float amax, float range) noexcept {
   float sums[Rows]{};
   for (std::size_t r = 0; r < Rows; ++r) {
+#if NIBBLE_HAS_LANES
+    if constexpr (Element::format == format::e2m1 && Columns % 16 == 0) {
+      if (!detail::constant_evaluated()) {
+        constexpr format::nearest_even_thresholds<format::e2m1> thresholds{};
+        float differences[Columns];
+        arch::lanes::e2m1_differences(values[r], thresholds.first, scale, encode, amax, range,
+                                      differences);
+        for (float const difference : differences) sums[r] = Metric::add(sums[r], difference);
+        continue;
+      }
+    }
+#endif
     for (float const value : values[r]) {
       auto const code = Element(arch::multiply(value, encode));
       float const scaled = arch::multiply(static_cast<float>(code), scale);

@@ -28,6 +28,11 @@ struct hadamard {
                                             : 0x1.6A09E6p-4f;  // fl(1 / sqrt(128))
 
   NIBBLE_HD static constexpr void apply(float (&values)[std::size_t{N}]) noexcept {
+#if NIBBLE_HAS_LANES
+    if (!detail::constant_evaluated()) {
+      return arch::lanes::hadamard(values, factor, std::is_same_v<Result, bf16>);
+    }
+#endif
     for (int stride = 1; stride < N; stride *= 2) {
       for (int first = 0; first < N; first += 2 * stride) {
         for (int i = first; i < first + stride; ++i) {
