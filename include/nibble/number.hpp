@@ -2,6 +2,7 @@
 // The class that every number type derives from: storage, conversions and comparison of one format.
 #pragma once
 
+#include "nibble/arch/arithmetic.hpp"
 #include "nibble/arch/convert.hpp"
 
 namespace nibble {
@@ -65,8 +66,18 @@ class number {
 
   /// Comparison by value: -0 equals +0, NaN equals nothing.
   [[nodiscard]] NIBBLE_HD friend constexpr bool operator==(Self a, Self b) noexcept {
-    return static_cast<float>(a) == static_cast<float>(b);
+    return arch::equal(static_cast<float>(a), static_cast<float>(b));
   }
+  // Beside <=>, because what the compiler makes of it calls std::partial_ordering's own functions,
+  // which no device can.
+  [[nodiscard]] NIBBLE_HD friend constexpr bool operator<(Self a, Self b) noexcept {
+    return arch::less(static_cast<float>(a), static_cast<float>(b));
+  }
+  [[nodiscard]] NIBBLE_HD friend constexpr bool operator>(Self a, Self b) noexcept { return b < a; }
+  [[nodiscard]] NIBBLE_HD friend constexpr bool operator<=(Self a, Self b) noexcept {
+    return a < b || a == b;
+  }
+  [[nodiscard]] NIBBLE_HD friend constexpr bool operator>=(Self a, Self b) noexcept { return b <= a; }
   [[nodiscard]] NIBBLE_HD friend constexpr auto operator<=>(Self a, Self b) noexcept {
     return static_cast<float>(a) <=> static_cast<float>(b);
   }

@@ -135,12 +135,40 @@ namespace constant {
 #endif
 }
 
+/// Is a below b? False where either is NaN. Under --use_fast_math the operator itself would take
+/// subnormals for zeros.
+[[nodiscard]] NIBBLE_HD constexpr bool less(float a, float b) noexcept {
+#if NIBBLE_HAS_DEVICE
+  if (!detail::constant_evaluated()) return ptx::setp_lt_f32(a, b);
+#endif
+  return a < b;
+}
+
+/// Are a and b equal in value? True for the two zeros, false where either is NaN; see less.
+[[nodiscard]] NIBBLE_HD constexpr bool equal(float a, float b) noexcept {
+#if NIBBLE_HAS_DEVICE
+  if (!detail::constant_evaluated()) return ptx::setp_eq_f32(a, b);
+#endif
+  return a == b;
+}
+
+/// `value` with its sign flipped where `sign` is 2^31, as it is where `sign` is 0; exact for
+/// subnormals and NaN under every flag (see ptx::xor_b32).
+[[nodiscard]] NIBBLE_HD constexpr float flip_sign(float value, std::uint32_t sign) noexcept {
+#if NIBBLE_HAS_DEVICE
+  if (!detail::constant_evaluated()) {
+    return detail::float_from_bits(ptx::xor_b32(detail::float_bits(value), sign));
+  }
+#endif
+  return detail::float_from_bits(detail::float_bits(value) ^ sign);
+}
+
 /// The smaller of a and b; a NaN loses against a number, as CUDA's fminf has it.
 [[nodiscard]] NIBBLE_HD constexpr float minimum(float a, float b) noexcept {
   // NaN is asked for by bits: g++ 11 takes no comparison with one in a constant expression.
   if (constant::is_nan(a)) return b;
   if (constant::is_nan(b)) return a;
-  return b < a ? b : a;
+  return less(b, a) ? b : a;
 }
 
 }  // namespace nibble::arch

@@ -39,7 +39,7 @@ struct amax {
     float const block_amax = tile_amax(values);
     if constexpr (std::is_same_v<Scale, float>) {
       float encode = arch::minimum(arch::divide(full, block_amax), detail::largest_float);
-      if (block_amax == 0 || encode == 0) encode = 1;
+      if (arch::equal(block_amax, 0) || arch::equal(encode, 0)) encode = 1;
       return {arch::divide(1.0f, encode), encode};
     } else {
       constexpr float reciprocal = arch::divide(1.0f, full);

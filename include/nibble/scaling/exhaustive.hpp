@@ -33,7 +33,8 @@ struct exhaustive {
       float const encode = encode_multiplier(static_cast<float>(scale), f);
       float const error =
           tile_error<Metric, Element>(values, static_cast<float>(scale), encode, f.amax, range);
-      if (error < smallest || (smallest != smallest && error == error)) {
+      if (arch::less(error, smallest) ||
+          (arch::constant::is_nan(smallest) && !arch::constant::is_nan(error))) {
         smallest = error;
         best = {scale, encode};
       }

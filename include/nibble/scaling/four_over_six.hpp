@@ -42,7 +42,7 @@ struct four_over_six {
                                                         to_six.encode, f.amax, range);
     float const error_four = tile_error<Metric, Element>(values, static_cast<float>(four),
                                                          to_four.encode, f.amax, range);
-    return error_four < error_six ? to_four : to_six;
+    return arch::less(error_four, error_six) ? to_four : to_six;
   }
 };
 

@@ -32,7 +32,7 @@ struct current {
   template <class Element>
   [[nodiscard]] NIBBLE_HD static constexpr factors from(tensor_amax amax) noexcept {
     float encode = arch::minimum(arch::divide(range<Element>, amax.value), detail::largest_float);
-    if (amax.value == 0 || encode == 0) encode = 1;
+    if (arch::equal(amax.value, 0) || arch::equal(encode, 0)) encode = 1;
     return {amax.value, encode, arch::divide(1.0f, encode)};
   }
 

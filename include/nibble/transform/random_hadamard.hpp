@@ -50,7 +50,7 @@ struct random_hadamard {
   NIBBLE_HD constexpr void flip(float (&values)[std::size_t{N}]) const noexcept {
     for (int i = 0; i < N; ++i) {
       std::uint32_t const sign = (signs[i / 32] >> (i % 32) & 1u) << 31;
-      values[i] = detail::float_from_bits(detail::float_bits(values[i]) ^ sign);
+      values[i] = arch::flip_sign(values[i], sign);
     }
   }
 };
