@@ -10,6 +10,16 @@
 
 namespace nibble {
 
+namespace detail {
+/// The largest n with 10^n <= bound, for a bound of at least 1.
+[[nodiscard]] NIBBLE_HD constexpr int whole_log10(double bound) noexcept {
+  int n = 0;
+  for (double power = 10; power <= bound; power *= 10)
+    ++n;
+  return n;
+}
+}  // namespace detail
+
 /// The facts that std::numeric_limits asks for, of any number type.
 ///
 /// rule    as the standard defines them: min_exponent is one more than the exponent of min(), so
@@ -19,6 +29,7 @@ template <number_type T>
 struct limits {
  private:
   static constexpr format::float_format format_ = T::format;
+  static constexpr std::uint32_t min_code_ = format_.has_zero ? 1u << format_.mantissa_bits : 0u;
   static NIBBLE_HD constexpr T code(std::uint32_t bits) noexcept { return T::from_bits(bits); }
 
  public:
@@ -48,13 +59,13 @@ struct limits {
   static constexpr int max_exponent =
       static_cast<int>(format_.max_code() >> format_.mantissa_bits) - format_.bias + 1;
   static constexpr int min_exponent = format_.min_exponent() + 1;
-  static constexpr int max_exponent10 = (max_exponent - 1) * 30103 / 100000;
-  static constexpr int min_exponent10 = (min_exponent - 1) * 30103 / 100000;
+  static constexpr int max_exponent10 =
+      detail::whole_log10(format::decode<format_>(format_.max_code()));
+  static constexpr int min_exponent10 =  // 1 where min() is 2 or 4
+      min_exponent > 1 ? 1 : -detail::whole_log10(1 / double{format::decode<format_>(min_code_)});
 
   /// The smallest positive normal number.
-  static NIBBLE_HD constexpr T min() noexcept {
-    return code(format_.has_zero ? 1u << format_.mantissa_bits : 0u);
-  }
+  static NIBBLE_HD constexpr T min() noexcept { return code(min_code_); }
   static NIBBLE_HD constexpr T max() noexcept { return code(format_.max_code()); }
   static NIBBLE_HD constexpr T lowest() noexcept {
     return code(is_signed ? format_.sign_mask() | format_.max_code() : 0u);
