@@ -1,28 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-// Positions and rows: index arithmetic at compile time, past 32 bits too.
+// Positions are row-major indices of the whole matrix, beyond 32 bits too.
 #include <nibble/group.hpp>
 
 #include <doctest/doctest.h>
 
-namespace {
+#include <type_traits>
 
-using nibble::position;
-static_assert(position{}.of(0, 0) == 0 && position(7).of(0, 5) == 12);
-static_assert(position(7, 100).of(2, 5) == 212);
-static_assert(position(std::uint64_t{1} << 40, std::uint64_t{1} << 33).of(15, 3) ==
-              (std::uint64_t{1} << 40) + (std::uint64_t{15} << 33) + 3);
+static_assert(nibble::position{}.of(0, 5) == 5);
+static_assert(nibble::position{100}.of(0, 15) == 115);
+static_assert(nibble::position{100, 1000}.of(15, 15) == 15115);
+static_assert(nibble::position{std::uint64_t{1} << 40, std::uint64_t{1} << 33}.of(3, 1) ==
+              (std::uint64_t{1} << 40) + 3 * (std::uint64_t{1} << 33) + 1);
+static_assert(std::is_convertible_v<int, nibble::position>);
 
-constexpr nibble::row<int, 3> three{{1, 2, 4}};
-static_assert(three[0] == 1 && three[2] == 4 && three.end() - three.begin() == 3);
-
-}  // namespace
-
-TEST_CASE("a row is iterated and written in order") {
-  nibble::row<int, 3> changed = three;
-  changed[1] = 9;
-  int sum = 0;
-  for (int const value : changed) {
+TEST_CASE("a row is indexed and iterated in order") {
+  nibble::row<float, 3> r{{1, 2, 3}};
+  r[1] = 5;
+  float sum = 0;
+  for (float const value : r) {
     sum = 10 * sum + value;
   }
-  CHECK(sum == 194);
+  CHECK(sum == 153);
+  CHECK(r.end() - r.begin() == 3);
+}
+
+TEST_CASE("a group of blocks is an aggregate of rows") {
+  nibble::block_group<int, 2, 3> group{{{1, 2, 3}, {4, 5, 6}}};
+  CHECK(group.blocks[1][0] == 4);
+  CHECK(sizeof group == 6 * sizeof(int));
+  nibble::group_extents const extents{16, 128};
+  CHECK(extents.rows == 16);
+  CHECK(extents.columns == 128);
 }
