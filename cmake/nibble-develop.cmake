@@ -62,9 +62,10 @@ target_compile_options(nibble_strict INTERFACE
 find_package(Threads REQUIRED)
 
 find_package(Eigen3 3.4 QUIET NO_MODULE)
+find_package(nlohmann_json 3.9 QUIET)
 
 # Sets <out> to what a source needs beyond a C++ compiler, itself or through this repository's own
-# headers: a list of CUDA, CCCL, Eigen.
+# headers: a list of CUDA, CCCL, Eigen, nlohmann-json.
 function(nibble_needs out file)
   set(needs "")
   if(file MATCHES "\\.cuh?$")
@@ -85,6 +86,8 @@ function(nibble_needs out file)
         list(APPEND needs CCCL)
       elseif(line MATCHES "[<\"]Eigen/")
         list(APPEND needs Eigen)
+      elseif(line MATCHES "[<\"]nlohmann/")
+        list(APPEND needs nlohmann-json)
       elseif(line MATCHES "[<\"]([^>\"]+)")
         foreach(root IN ITEMS "${folder}" "${PROJECT_SOURCE_DIR}/include"
             "${PROJECT_SOURCE_DIR}/tests" "${PROJECT_SOURCE_DIR}/examples")
@@ -103,6 +106,7 @@ function(nibble_buildable out)
   set(has_CUDA ${NIBBLE_HAS_CUDA})
   set(has_CCCL ${NIBBLE_CCCL_INCLUDES})
   set(has_Eigen ${Eigen3_FOUND})
+  set(has_nlohmann-json ${nlohmann_json_FOUND})
   foreach(source IN LISTS ARGN)
     nibble_needs(needs "${source}")
     set(missing "")
@@ -128,6 +132,9 @@ function(nibble_add_program target)
   target_link_libraries(${target} PRIVATE nibble::cuda nibble_strict Threads::Threads)
   if(TARGET nibble::matrix)
     target_link_libraries(${target} PRIVATE nibble::matrix)
+  endif()
+  if(nlohmann_json_FOUND)
+    target_link_libraries(${target} PRIVATE nlohmann_json::nlohmann_json)
   endif()
   if(Eigen3_FOUND)
     target_link_libraries(${target} PRIVATE Eigen3::Eigen)

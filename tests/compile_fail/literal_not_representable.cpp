@@ -5,7 +5,7 @@
 
 using namespace nibble::literals;
 
-constexpr auto representable = 1.5_e2m1;
+static_assert(1.5_e2m1 == nibble::fp4_e2m1(1.5F));
 #ifdef NIBBLE_BREAK
 constexpr auto between_two_codes = 1.25_e2m1;
 #endif

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+// In a constant expression an index past the end does not compile.
+// expect: (outside|past the end|not a constant expression|constant expression)
+#include <nibble/block.hpp>
+
+inline constexpr nibble::packed<nibble::fp4_e2m1, 4> codes{};
+static_assert(codes[3].bits() == 0);
+#ifdef NIBBLE_BREAK
+static_assert(codes[8].bits() == 0);
+#endif
