@@ -103,7 +103,7 @@ void store(typename Quantizer::result_type const& blocks, matrix_index row, matr
 /// Zeros in every scale of the storage that belongs to no block.
 template <class Block, class ScaleLayout>
 void clear_padding(quantized_view<Block, ScaleLayout> const& out) {
-  if constexpr (std::is_same_v<ScaleLayout, layout::scale_tile_128x4>) {
+  if constexpr (requires { ScaleLayout::tile_rows; }) {  // a layout with padding says to what
     constexpr matrix_index tall = ScaleLayout::tile_rows, wide = ScaleLayout::tile_columns;
     matrix_index const rows = out.scales.extent(0), columns = out.scales.extent(1);
     matrix_index const padded_rows = ceil_div(rows, tall) * tall;
@@ -163,10 +163,11 @@ void quantize_with_amax(In const& in, quantized_view<Block, ScaleLayout> const& 
   detail::require_ieee("nibble::quantize");
   detail::require_shapes<Quantizer>(in, out, "nibble::quantize");
   constexpr matrix_index group_rows = Quantizer::group.rows, group_columns = Quantizer::group.columns;
-  constexpr bool one_amax = Quantizer::outer::shares == tensor_scale::granularity::tensor ||
-                            Quantizer::outer::shares == tensor_scale::granularity::none;
+  constexpr auto shares = Quantizer::outer::shares;
+  constexpr bool one_amax =
+      shares == tensor_scale::granularity::tensor || shares == tensor_scale::granularity::none;
   auto const pitch = static_cast<std::uint64_t>(out.columns());
-  auto const shared = Quantizer::prepare({out.amax(0, 0)});
+  auto const shared = Quantizer::prepare({one_amax ? out.amax(0, 0) : 0.0f});
 
   parallel(detail::ceil_div(out.rows(), group_rows), detail::grain_for(group_rows, out.columns()),
            [&](matrix_index first, matrix_index last) {
@@ -175,8 +176,7 @@ void quantize_with_amax(In const& in, quantized_view<Block, ScaleLayout> const& 
              for (matrix_index row = first * group_rows; row < last * group_rows; row += group_rows) {
                buffer.load(in, row, q);
                for (matrix_index column = 0; column < out.columns(); column += group_columns) {
-                 position const where(static_cast<std::uint64_t>(row * out.columns() + column),
-                                      pitch);
+                 position const where(static_cast<std::uint64_t>(row * out.columns() + column), pitch);
                  auto const factors = one_amax ? shared : Quantizer::prepare({out.amax_of(row, column)});
                  detail::store<Quantizer>(q.encode(buffer.group(column, gathered), factors, where), row,
                                           column, out);
@@ -200,7 +200,8 @@ void find_amax(In const& in, quantized_view<Block, ScaleLayout> const& out, Quan
   using tensor_scale::granularity;
   constexpr granularity shares = Quantizer::outer::shares;
   constexpr matrix_index group_rows = Quantizer::group.rows, group_columns = Quantizer::group.columns;
-  static_assert((shares != granularity::row && shares != granularity::block_128) || group_rows == 1,
+  constexpr bool is_by_row = shares == granularity::row || shares == granularity::block_128;
+  static_assert(!is_by_row || group_rows == 1,
                 "got square tiles under an amax per row; a tile needs one amax");
   matrix_index const grain = detail::grain_for(group_rows, out.columns());
   matrix_index const group_count = detail::ceil_div(out.rows(), group_rows);
@@ -211,20 +212,20 @@ void find_amax(In const& in, quantized_view<Block, ScaleLayout> const& out, Quan
     float gathered[detail::row_buffer<Quantizer>::rows][detail::row_buffer<Quantizer>::width];
     for (matrix_index row = first * group_rows; row < last * group_rows; row += group_rows) {
       buffer.load(in, row, q);
+      for (matrix_index part = 0; is_by_row && part < out.amax.extent(1); ++part) out.amax(row, part) = 0;
       for (matrix_index column = 0; column < out.columns(); column += group_columns) {
         std::uint32_t const found =
             detail::float_bits(scaling::tile_amax(buffer.group(column, gathered)));
-        if constexpr (shares == granularity::row || shares == granularity::block_128) {
-          bool const starts = column % (shares == granularity::row ? out.columns() : 128) == 0;
+        if constexpr (is_by_row) {
           float& cell = out.amax(row, shares == granularity::row ? 0 : column / 128);
-          if (starts || found > detail::float_bits(cell)) cell = detail::float_from_bits(found);
+          if (found > detail::float_bits(cell)) cell = detail::float_from_bits(found);
         }
         largest = found > largest ? found : largest;
       }
     }
     partial[static_cast<std::size_t>(first / grain)] = largest;
   });
-  if constexpr (shares == granularity::tensor || shares == granularity::none) {
+  if constexpr (!is_by_row) {
     std::uint32_t largest = 0;
     for (std::uint32_t const found : partial) largest = found > largest ? found : largest;
     out.amax(0, 0) = detail::float_from_bits(largest);

@@ -74,7 +74,7 @@ struct quantized_view {
   using codes_view = cuda::std::mdspan<element_type, matrix_extents, cuda::std::layout_stride,
                                        layout::packed_accessor<element_type>>;
   using scales_view = cuda::std::mdspan<scale_type, matrix_extents, ScaleLayout>;
-  using amax_view = cuda::std::mdspan<qualified<float>, matrix_extents>;
+  using amax_view = matrix_view<qualified<float>>;
 
   codes_view codes;
   scales_view scales;
@@ -157,12 +157,17 @@ make_quantized_view(cuda::std::span<Byte> codes, cuda::std::span<Scale> scales,
       amax.size() < static_cast<std::uint64_t>(shape.amax_count())) {
     return cuda::std::unexpected(view_error::buffer_too_small);
   }
-  cuda::std::array<matrix_index, 2> const strides{shape.pitch() > 0 ? shape.pitch() : 1, 1};
+  // Whole blocks even where a row has no element, so that the strides do not depend on the size.
+  cuda::std::array<matrix_index, 2> const strides{
+      shape.pitch() > 0 ? shape.pitch() : matrix_index{view::block_type::size}, 1};
+  cuda::std::array<matrix_index, 2> const amax_strides{
+      shape.amax_columns > 0 ? shape.amax_columns : 1, 1};
   layout::packed_pointer<typename view::element_type> const handle(codes.data());
   return view{typename view::codes_view(handle, {matrix_extents(shape.rows, shape.columns), strides}),
               typename view::scales_view(scales.data(),
                                          matrix_extents(shape.scale_rows, shape.blocks_per_row())),
-              typename view::amax_view(amax.data(), matrix_extents(shape.amax_rows, shape.amax_columns))};
+              typename view::amax_view(
+                  amax.data(), {matrix_extents(shape.amax_rows, shape.amax_columns), amax_strides})};
 }
 
 }  // namespace nibble
