@@ -129,16 +129,7 @@ class linear {
   /// y = x W^T.
   template <class X, class W, class Y, class Parallel = threads>
   void forward(X const& x, W const& w, Y const& y, layer_key key, Parallel const& parallel = {}) {
-    detail::require(x.extent(1) == w.extent(1) && y.extent(0) == x.extent(0) &&
-                        y.extent(1) == w.extent(0),
-                    "nibble::linear::forward: got x " + detail::shape_text(x.extent(0), x.extent(1)) +
-                        ", W " + detail::shape_text(w.extent(0), w.extent(1)) + ", y " +
-                        detail::shape_text(y.extent(0), y.extent(1)) +
-                        "; need tokens x inputs, outputs x inputs, tokens x outputs");
-    auto const fprop_x = make<typename Recipe::fprop_x>(x, key, operand_role::fprop_x, parallel);
-    auto const fprop_w = make<typename Recipe::fprop_w>(w, key, operand_role::fprop_w, parallel);
-    detail::multiply_operands<Mode>(fprop_x, fprop_w, y, 0.0f, parallel);
-
+    auto const fprop_w = fprop(x, w, y, key, parallel);
     wgrad_x_ = make<typename Recipe::wgrad_x>(transposed(x), key, operand_role::wgrad_x, parallel);
     if constexpr (Recipe::dgrad_w::from == operand_source::forward) {
       dgrad_w_.matrix = transpose_tiles<typename Recipe::dgrad_w::quantizer>(fprop_w.matrix.view());
@@ -146,6 +137,12 @@ class linear {
       dgrad_w_ = make<typename Recipe::dgrad_w>(transposed(w), key, operand_role::dgrad_w, parallel);
     }
     has_forward_ = true;
+  }
+
+  /// y = x W^T where no backward follows: the same y, and nothing is kept or forgotten.
+  template <class X, class W, class Y, class Parallel = threads>
+  void infer(X const& x, W const& w, Y const& y, layer_key key, Parallel const& parallel = {}) const {
+    static_cast<void>(fprop(x, w, y, key, parallel));
   }
 
   /// dx = dy W and dW += dy^T x, for the x and W of the last forward.
@@ -172,8 +169,25 @@ class linear {
   void watch(error_report (*reports)[6]) noexcept { reports_ = reports; }
 
  private:
+  /// Writes y; returns the weights as they were multiplied, which dgrad may want.
+  template <class X, class W, class Y, class Parallel>
+  [[nodiscard]] auto fprop(X const& x, W const& w, Y const& y, layer_key key,
+                           Parallel const& parallel) const {
+    detail::require(x.extent(1) == w.extent(1) && y.extent(0) == x.extent(0) &&
+                        y.extent(1) == w.extent(0),
+                    "nibble::linear: got x " + detail::shape_text(x.extent(0), x.extent(1)) +
+                        ", W " + detail::shape_text(w.extent(0), w.extent(1)) + ", y " +
+                        detail::shape_text(y.extent(0), y.extent(1)) +
+                        "; need tokens x inputs, outputs x inputs, tokens x outputs");
+    auto const fprop_x = make<typename Recipe::fprop_x>(x, key, operand_role::fprop_x, parallel);
+    auto const fprop_w = make<typename Recipe::fprop_w>(w, key, operand_role::fprop_w, parallel);
+    detail::multiply_operands<Mode>(fprop_x, fprop_w, y, 0.0f, parallel);
+    return fprop_w;
+  }
+
   template <class Operand, class In, class Parallel>
-  [[nodiscard]] auto make(In const& in, layer_key key, operand_role role, Parallel const& parallel) {
+  [[nodiscard]] auto make(In const& in, layer_key key, operand_role role,
+                          Parallel const& parallel) const {
     error_report* const report =
         reports_ == nullptr ? nullptr : &(*reports_)[static_cast<std::size_t>(role)];
     return detail::make_operand<Operand>(in, key.source(role), report, parallel);

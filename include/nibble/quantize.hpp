@@ -109,6 +109,7 @@ void clear_padding(quantized_view<Block, ScaleLayout> const& out) {
     matrix_index const padded_rows = ceil_div(rows, tall) * tall;
     matrix_index const padded_columns = ceil_div(columns, wide) * wide;
     auto const& mapping = out.scales.mapping();
+    if (!mapping.is_whole()) return;  // a part: what looks like padding is its neighbours'
     for (matrix_index r = 0; r < padded_rows; ++r) {
       for (matrix_index c = r < rows ? columns : 0; c < padded_columns; ++c) {
         out.scales.data_handle()[mapping(r, c)] = typename Block::scale_type{};
@@ -147,6 +148,16 @@ void require_shapes(In const& in, quantized_view<Block, ScaleLayout> const& out,
 
 }  // namespace detail
 
+/// Where a matrix lies in a larger one that is quantized piece by piece: each piece then draws the random
+/// numbers that it would draw as part of the whole.
+///
+/// units   rows and columns of the whole as quantized; columns 0: this matrix is the whole.
+struct shard {
+  matrix_index row = 0;
+  matrix_index column = 0;
+  matrix_index columns = 0;
+};
+
 /// Quantizes a matrix under the amaxes that `out` already holds (delayed scaling, or an amax that a
 /// producer found).
 ///
@@ -159,14 +170,16 @@ void require_shapes(In const& in, quantized_view<Block, ScaleLayout> const& out,
 /// bits    identical on every machine, for any number of threads and any strides.
 template <class In, class Block, class ScaleLayout, class Quantizer, class Parallel = threads>
 void quantize_with_amax(In const& in, quantized_view<Block, ScaleLayout> const& out,
-                        Quantizer const& q, Parallel const& parallel = {}) {
+                        Quantizer const& q, Parallel const& parallel = {}, shard where = {}) {
   detail::require_ieee("nibble::quantize");
   detail::require_shapes<Quantizer>(in, out, "nibble::quantize");
   constexpr matrix_index group_rows = Quantizer::group.rows, group_columns = Quantizer::group.columns;
   constexpr auto shares = Quantizer::outer::shares;
   constexpr bool one_amax =
       shares == tensor_scale::granularity::tensor || shares == tensor_scale::granularity::none;
-  auto const pitch = static_cast<std::uint64_t>(out.columns());
+  auto const pitch = static_cast<std::uint64_t>(where.columns > 0 ? where.columns : out.columns());
+  auto const origin = static_cast<std::uint64_t>(where.row) * pitch +
+                      static_cast<std::uint64_t>(where.column);
   auto const shared = Quantizer::prepare({one_amax ? out.amax(0, 0) : 0.0f});
 
   parallel(detail::ceil_div(out.rows(), group_rows), detail::grain_for(group_rows, out.columns()),
@@ -176,9 +189,11 @@ void quantize_with_amax(In const& in, quantized_view<Block, ScaleLayout> const& 
              for (matrix_index row = first * group_rows; row < last * group_rows; row += group_rows) {
                buffer.load(in, row, q);
                for (matrix_index column = 0; column < out.columns(); column += group_columns) {
-                 position const where(static_cast<std::uint64_t>(row * out.columns() + column), pitch);
+                 position const at(origin + static_cast<std::uint64_t>(row) * pitch +
+                                       static_cast<std::uint64_t>(column),
+                                   pitch);
                  auto const factors = one_amax ? shared : Quantizer::prepare({out.amax_of(row, column)});
-                 detail::store<Quantizer>(q.encode(buffer.group(column, gathered), factors, where), row,
+                 detail::store<Quantizer>(q.encode(buffer.group(column, gathered), factors, at), row,
                                           column, out);
                }
              }

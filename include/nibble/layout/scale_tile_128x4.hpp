@@ -64,6 +64,12 @@ struct scale_tile_128x4 {
              tile_columns;
     }
 
+    /// Is this the whole matrix, and no part of one? Only then is the padding its own to write.
+    [[nodiscard]] NIBBLE_HD constexpr bool is_whole() const noexcept {
+      return row_ == 0 && column_ == 0 && extents_.extent(0) == storage_rows_ &&
+             extents_.extent(1) == storage_columns_;
+    }
+
     [[nodiscard]] NIBBLE_HD static constexpr bool is_always_unique() noexcept { return true; }
     [[nodiscard]] NIBBLE_HD static constexpr bool is_always_exhaustive() noexcept { return false; }
     [[nodiscard]] NIBBLE_HD static constexpr bool is_always_strided() noexcept { return false; }
