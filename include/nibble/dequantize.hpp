@@ -55,7 +55,7 @@ void dequantize(quantized_view<Block, ScaleLayout> const& in, Out const& result,
 
   constexpr bool one_amax = Quantizer::outer::shares == tensor_scale::granularity::tensor ||
                             Quantizer::outer::shares == tensor_scale::granularity::none;
-  auto const shared = Quantizer::prepare({in.rows() > 0 ? in.amax(0, 0) : 0.0f});
+  auto const shared = Quantizer::prepare({one_amax ? in.amax(0, 0) : 0.0f});
   matrix_index const padded = detail::ceil_div(in.columns(), size) * size;
 
   parallel(in.rows(), detail::grain_for(1, in.columns()), [&](matrix_index first, matrix_index last) {
