@@ -180,7 +180,7 @@ class linear {
                         detail::shape_text(y.extent(0), y.extent(1)) +
                         "; need tokens x inputs, outputs x inputs, tokens x outputs");
     auto const fprop_x = make<typename Recipe::fprop_x>(x, key, operand_role::fprop_x, parallel);
-    auto const fprop_w = make<typename Recipe::fprop_w>(w, key, operand_role::fprop_w, parallel);
+    auto fprop_w = make<typename Recipe::fprop_w>(w, key, operand_role::fprop_w, parallel);
     detail::multiply_operands<Mode>(fprop_x, fprop_w, y, 0.0f, parallel);
     return fprop_w;
   }

@@ -65,6 +65,27 @@ inline void pack_nibbles(integers codes, std::uint8_t* to) noexcept {
   store(__builtin_convertvector(words, packed_pairs), to);
 }
 
+// The lane numbers as a pack: clang's shuffle takes constants, and <utility> costs more than this line.
+#if defined(__clang__)
+template <class T, T... Lane>
+struct order {};
+using all_lanes = __make_integer_seq<order, int, count>;
+#endif
+
+/// Lane i gets lane i ^ Stride.
+template <int Stride, class Vector>
+[[nodiscard]] inline Vector swap_lanes(Vector value) noexcept {
+#if defined(__clang__)
+  return []<int... Lane>(Vector v, order<int, Lane...>) {
+    return __builtin_shufflevector(v, v, (Lane ^ Stride)...);
+  }(value, all_lanes{});
+#else
+  integers order{};
+  for (int lane = 0; lane < count; ++lane) order[lane] = lane ^ Stride;
+  return __builtin_shuffle(value, order);
+#endif
+}
+
 /// N values times a factor.
 template <std::size_t N>
 inline void multiply(float const (&values)[N], float factor, float (&products)[N]) noexcept {
@@ -79,11 +100,11 @@ template <std::size_t N>
     integers const magnitude = load<integers>(values + i) & magnitude_mask;
     largest = larger(largest, magnitude & ~(magnitude > infinity));
   }
-  std::int32_t each[count];
-  store(largest, each);
-  std::int32_t result = 0;
-  for (std::int32_t const one : each) result = one > result ? one : result;
-  return static_cast<std::uint32_t>(result);
+  if constexpr (count > 8) largest = larger(largest, swap_lanes<8>(largest));
+  if constexpr (count > 4) largest = larger(largest, swap_lanes<4>(largest));
+  largest = larger(largest, swap_lanes<2>(largest));
+  largest = larger(largest, swap_lanes<1>(largest));
+  return static_cast<std::uint32_t>(largest[0]);
 }
 
 /// The magnitudes of e2m1 codes to nearest even; thresholds as format::nearest_even_thresholds<e2m1>.
@@ -124,27 +145,6 @@ inline void e2m1_differences(float const (&values)[N], std::uint32_t const (&thr
   }
 }
 
-// The lane numbers as a pack: clang's shuffle takes constants, and <utility> costs more than this line.
-#if defined(__clang__)
-template <class T, T... Lane>
-struct order {};
-using all_lanes = __make_integer_seq<order, int, count>;
-#endif
-
-/// Lane i gets lane i ^ Stride.
-template <int Stride>
-[[nodiscard]] inline floats swap_lanes(floats value) noexcept {
-#if defined(__clang__)
-  return []<int... Lane>(floats v, order<int, Lane...>) {
-    return __builtin_shufflevector(v, v, (Lane ^ Stride)...);
-  }(value, all_lanes{});
-#else
-  integers order{};
-  for (int lane = 0; lane < count; ++lane) order[lane] = lane ^ Stride;
-  return __builtin_shuffle(value, order);
-#endif
-}
-
 /// One stage of butterflies whose partners are Stride lanes apart: a + b below, a - b above, which is the
 /// other lane's value plus this one's with its sign flipped.
 template <int Stride>
@@ -152,6 +152,19 @@ template <int Stride>
   integers sign{};
   for (int lane = 0; lane < count; ++lane) sign[lane] = lane & Stride ? ~magnitude_mask : 0;
   return swap_lanes<Stride>(value) + (floats)((integers)value ^ sign);
+}
+
+/// Flips the sign of value i where bit i of `signs` is set.
+template <std::size_t N, std::size_t Words>
+inline void flip_signs(float (&values)[N], std::uint32_t const (&signs)[Words]) noexcept {
+  static_assert(Words * 32 >= N);
+  integers bit{};
+  for (int lane = 0; lane < count; ++lane) bit[lane] = 1 << lane;
+  for (std::size_t i = 0; i < N; i += count) {
+    auto const word = static_cast<std::int32_t>(signs[i / 32] >> (i % 32));
+    integers const flip = ((integers{} + word) & bit) == bit;
+    store(load<integers>(values + i) ^ (flip & ~magnitude_mask), values + i);
+  }
 }
 
 /// hadamard<N>: butterflies with strides 1, 2, 4, ..., then a factor, then, if asked, rounding to bf16.

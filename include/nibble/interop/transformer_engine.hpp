@@ -6,6 +6,7 @@
 #include "nibble/quantized_matrix.hpp"
 #include "nibble/recipes/nvfp4.hpp"
 #include "nibble/scaling/four_over_six.hpp"
+#include "nibble/tensor_scale/per_row.hpp"
 
 namespace nibble::interop::transformer_engine {
 

@@ -3,6 +3,8 @@
 #pragma once
 
 #include "nibble/recipe.hpp"
+#include "nibble/tensor_scale/none.hpp"
+#include "nibble/tensor_scale/none.hpp"
 
 namespace nibble::recipes {
 

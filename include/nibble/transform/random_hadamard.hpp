@@ -48,6 +48,9 @@ struct random_hadamard {
 
  private:
   NIBBLE_HD constexpr void flip(float (&values)[std::size_t{N}]) const noexcept {
+#if NIBBLE_HAS_LANES
+    if (!detail::constant_evaluated()) return arch::lanes::flip_signs(values, signs);
+#endif
     for (int i = 0; i < N; ++i) {
       std::uint32_t const sign = (signs[i / 32] >> (i % 32) & 1u) << 31;
       values[i] = arch::flip_sign(values[i], sign);
