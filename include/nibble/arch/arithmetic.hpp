@@ -18,9 +18,7 @@ namespace nibble::arch {
 // clang carries most permissions along with each operation; here they are taken back. This undoes
 // the parts of -ffast-math that clang hides from headers. (Fusing it also allows by the module.)
 #if defined(__clang__) && !defined(__NVCC__)
-#define NIBBLE_PRECISE _Pragma("float_control(precise, on)") _Pragma("clang fp contract(off)")
-#else
-#define NIBBLE_PRECISE
+#pragma float_control(precise, on, push)
 #endif
 
 /// `value`, through a barrier: the product that it may be cannot fuse with the sum that uses it.
@@ -38,6 +36,19 @@ namespace nibble::arch {
   }
 #endif
   return value;
+}
+
+/// The same for a vector of floats that fills a register, on the host.
+template <class Floats>
+[[nodiscard]] inline Floats opaque_lanes(Floats values) noexcept {
+#if defined(__SSE__)
+  asm("" : "+x"(values));
+#elif defined(__aarch64__)
+  asm("" : "+w"(values));
+#elif defined(__GNUC__)
+  asm("" : "+m"(values));
+#endif
+  return values;
 }
 
 /// The steps of constant evaluation, where C++ calls an overflow, a division by zero and, to clang,
@@ -93,7 +104,6 @@ namespace constant {
 
 /// a * b, rounded once to nearest even, subnormals kept. Take its sums by add and subtract.
 [[nodiscard]] NIBBLE_HD constexpr float multiply(float a, float b) noexcept {
-  NIBBLE_PRECISE
   if (detail::constant_evaluated()) return constant::multiply(a, b);
 #if NIBBLE_HAS_DEVICE
   return ptx::mul_rn_f32(a, b);
@@ -104,7 +114,6 @@ namespace constant {
 
 /// a + b, rounded once to nearest even, subnormals kept, fused with no product.
 [[nodiscard]] NIBBLE_HD constexpr float add(float a, float b) noexcept {
-  NIBBLE_PRECISE
   if (detail::constant_evaluated()) return constant::add(a, b);
 #if NIBBLE_HAS_DEVICE
   return ptx::add_rn_f32(a, b);
@@ -115,7 +124,6 @@ namespace constant {
 
 /// a - b, rounded once to nearest even, subnormals kept, fused with no product.
 [[nodiscard]] NIBBLE_HD constexpr float subtract(float a, float b) noexcept {
-  NIBBLE_PRECISE
   if (detail::constant_evaluated()) return constant::add(a, -b);
 #if NIBBLE_HAS_DEVICE
   return ptx::sub_rn_f32(a, b);
@@ -126,7 +134,6 @@ namespace constant {
 
 /// a / b, rounded once to nearest even, subnormals kept; 1 / 0 is infinity.
 [[nodiscard]] NIBBLE_HD constexpr float divide(float a, float b) noexcept {
-  NIBBLE_PRECISE
   if (detail::constant_evaluated()) return constant::divide(a, b);
 #if NIBBLE_HAS_DEVICE
   return ptx::div_rn_f32(a, b);
@@ -171,6 +178,8 @@ namespace constant {
   return less(b, a) ? b : a;
 }
 
-}  // namespace nibble::arch
+#if defined(__clang__) && !defined(__NVCC__)
+#pragma float_control(pop)
+#endif
 
-#undef NIBBLE_PRECISE
+}  // namespace nibble::arch

@@ -5,8 +5,7 @@
 // twin next to its caller, with the same bytes; constant evaluation and the device use that one.
 #pragma once
 
-#include "nibble/arch/features.hpp"
-#include "nibble/detail/bits.hpp"
+#include "nibble/arch/arithmetic.hpp"
 
 // Little-endian only: nibbles are packed by shifting within 64-bit lanes.
 #if defined(__GNUC__) && !defined(__CUDACC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -34,8 +33,6 @@ typedef std::int32_t integers __attribute__((vector_size(bytes)));
 typedef std::uint64_t pairs __attribute__((vector_size(bytes)));
 typedef std::uint8_t packed_pairs __attribute__((vector_size(bytes / 8)));
 typedef std::uint8_t octets __attribute__((vector_size(count)));
-
-static_assert(sizeof(floats) == bytes);
 
 template <class Vector, class T>
 [[nodiscard]] inline Vector load(T const* from) noexcept {
@@ -67,6 +64,7 @@ inline void pack_nibbles(integers codes, std::uint8_t* to) noexcept {
 
 // The lane numbers as a pack: clang's shuffle takes constants, and <utility> costs more than this line.
 #if defined(__clang__)
+#pragma float_control(precise, on, push)  // as in arithmetic.hpp
 template <class T, T... Lane>
 struct order {};
 using all_lanes = __make_integer_seq<order, int, count>;
@@ -107,13 +105,44 @@ template <std::size_t N>
   return static_cast<std::uint32_t>(largest[0]);
 }
 
-/// The magnitudes of e2m1 codes to nearest even; thresholds as format::nearest_even_thresholds<e2m1>.
-[[nodiscard]] inline integers e2m1_magnitudes(integers bits,
-                                              std::uint32_t const (&thresholds)[7]) noexcept {
-  integers const magnitude = bits & magnitude_mask;
-  integers code{};
-  for (auto const threshold : thresholds) code -= magnitude >= static_cast<std::int32_t>(threshold);
-  return code;
+/// `value`, through a barrier: neither fused with a product nor regrouped with the next sum.
+[[nodiscard]] inline floats opaque(floats value) noexcept {
+#if defined(__SSE__)
+  asm("" : "+x"(value));
+#elif defined(__aarch64__)
+  asm("" : "+w"(value));
+#else
+  asm("" : "+m"(value));
+#endif
+  return value;
+}
+
+/// Where |value| falls on the grid of e2m1.
+///
+/// rule    the sum of |value| and `offset`, whose last place is the step of the grid in that binade (.5 up
+///         to 2, then 1, then 2), is rounded to nearest even; so sum - offset is the grid's number, and the
+///         difference of their bits counts its steps. Beyond 8, and for NaN, 8 stands for |value|.
+struct e2m1_place {
+  integers binade, offset;
+  floats sum;
+};
+[[nodiscard]] inline e2m1_place round_to_e2m1(integers bits) noexcept {
+  integers const magnitude = smaller(bits & magnitude_mask, integers{} + 0x4100'0000);
+  integers const binade = larger(magnitude & infinity, integers{} + 0x3F80'0000);
+  integers const offset = binade + (22 << 23 | 0x40'0000);
+  return {binade, offset, opaque((floats)magnitude + (floats)offset)};
+}
+
+/// The codes of |value|: two for every binade above 1, and the steps.
+[[nodiscard]] inline integers e2m1_magnitudes(integers bits) noexcept {
+  auto const [binade, offset, sum] = round_to_e2m1(bits);
+  return smaller((integers)sum - offset + (binade >> 22) - 254, integers{} + 7);
+}
+
+/// The numbers that |value| is rounded to.
+[[nodiscard]] inline integers e2m1_nearest_bits(integers bits) noexcept {
+  auto const [binade, offset, sum] = round_to_e2m1(bits);
+  return smaller((integers)(sum - (floats)offset), integers{} + 0x40C0'0000);
 }
 
 /// The values of e2m1 magnitudes: from 2 on, a code has its bits at the bottom of the exponent; 1 is .5.
@@ -124,24 +153,41 @@ template <std::size_t N>
 
 /// N e2m1 codes to nearest even, packed.
 template <std::size_t N>
-inline void encode_e2m1(float const (&values)[N], std::uint32_t const (&thresholds)[7],
-                        std::uint8_t (&to)[N / 2]) noexcept {
+inline void encode_e2m1(float const (&values)[N], std::uint8_t (&to)[N / 2]) noexcept {
   for (std::size_t i = 0; i < N; i += count) {
     auto const bits = load<integers>(values + i);
-    pack_nibbles(e2m1_magnitudes(bits, thresholds) | code_signs(bits), to + i / 2);
+    pack_nibbles(e2m1_magnitudes(bits) | code_signs(bits), to + i / 2);
   }
 }
 
-/// What N values lose as e2m1 under a scale: ((code * scale) * amax) / range - value, each step rounded.
-template <std::size_t N>
-inline void e2m1_differences(float const (&values)[N], std::uint32_t const (&thresholds)[7], float scale,
-                             float encode, float amax, float range, float (&to)[N]) noexcept {
-  for (std::size_t i = 0; i < N; i += count) {
-    auto const value = load<floats>(values + i);
-    auto const bits = (integers)(value * encode);
-    integers const sign = bits & ~magnitude_mask & ~((bits & magnitude_mask) > infinity);
-    auto const code = (floats)(e2m1_value_bits(e2m1_magnitudes(bits, thresholds)) | sign);
-    store(code * scale * amax / range - value, to + i);
+/// What values lose as e2m1 under a scale: ((code * scale) * amax) / range - value, each step rounded.
+[[nodiscard]] inline floats e2m1_differences(floats value, float scale, float encode, float amax,
+                                             float range) noexcept {
+  auto const bits = (integers)(value * encode);
+  integers const sign = bits & ~magnitude_mask & ~((bits & magnitude_mask) > infinity);
+  auto const code = (floats)(e2m1_nearest_bits(bits) | sign);
+  return code * scale * amax / range - value;
+}
+
+/// The sums of |difference|, or of its square, of N values under each of several scales, each in order.
+///
+/// rule    the terms go through memory: an addition can read it, where lanes had to be taken out first.
+template <std::size_t N, std::size_t Scales>
+inline void e2m1_errors(float const (&values)[N], bool squared, float const (&scale)[Scales],
+                        float const (&encode)[Scales], float amax, float range,
+                        float (&sums)[Scales]) noexcept {
+  float terms[Scales][N];
+  for (std::size_t s = 0; s < Scales; ++s) {
+    for (std::size_t i = 0; i < N; i += count) {
+      floats const lost = e2m1_differences(load<floats>(values + i), scale[s], encode[s], amax, range);
+      floats const size = (floats)((integers)lost & magnitude_mask);
+      store(squared ? lost * lost : size, terms[s] + i);
+    }
+  }
+  asm("" : "+m"(terms));
+  for (std::size_t s = 0; s < Scales; ++s) sums[s] = 0;
+  for (std::size_t i = 0; i < N; ++i) {
+    for (std::size_t s = 0; s < Scales; ++s) sums[s] += terms[s][i];
   }
 }
 
@@ -173,7 +219,7 @@ inline void hadamard(float (&values)[N], float factor, bool to_bf16) noexcept {
   constexpr std::size_t parts = N / count;
   floats part[parts];
   for (std::size_t i = 0; i < parts; ++i) {
-    part[i] = load<floats>(values + i * count);
+    part[i] = opaque_lanes(load<floats>(values + i * count));
     part[i] = butterfly<1>(part[i]);
     part[i] = butterfly<2>(part[i]);
     if constexpr (count > 4) part[i] = butterfly<4>(part[i]);
@@ -243,6 +289,10 @@ inline void spread_bytes(std::uint32_t const (&words)[4], std::uint32_t* to) noe
     store(__builtin_convertvector(load<octets>(each + i), integers), to + i);
   }
 }
+
+#if defined(__clang__)
+#pragma float_control(pop)
+#endif
 
 }  // namespace nibble::arch::lanes
 
