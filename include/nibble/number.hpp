@@ -78,9 +78,11 @@ class number {
     return a < b || a == b;
   }
   [[nodiscard]] NIBBLE_HD friend constexpr bool operator>=(Self a, Self b) noexcept { return b <= a; }
+#if !defined(__CUDACC_RTC__)  // libcu++ has no ordering types
   [[nodiscard]] NIBBLE_HD friend constexpr auto operator<=>(Self a, Self b) noexcept {
     return static_cast<float>(a) <=> static_cast<float>(b);
   }
+#endif
 
  private:
   // Not constexpr: a constant expression that calls it does not compile, and the compiler names it.
