@@ -106,13 +106,13 @@ TEST_CASE("codes become the floats that CUDA's headers give") {
                      bits(__bfloat162float(__nv_bfloat16(__nv_cvt_e8m0_to_bf16raw(c)))));
   }
   for (std::uint32_t code = 0; code != 0x10000; ++code) {
-    __half_raw half;
-    half.x = static_cast<unsigned short>(code);
+    __half_raw raw;
+    raw.x = static_cast<unsigned short>(code);
     __nv_bfloat16_raw brain;
-    brain.x = half.x;
+    brain.x = raw.x;
     auto const ours_half = static_cast<float>(nibble::fp16::from_bits(code));
     auto const ours_brain = static_cast<float>(nibble::bf16::from_bits(code));
-    wrong += ours_half == ours_half && bits(ours_half) != bits(__half2float(__half(half)));
+    wrong += ours_half == ours_half && bits(ours_half) != bits(__half2float(__half(raw)));
     wrong += ours_brain == ours_brain &&
              bits(ours_brain) != bits(__bfloat162float(__nv_bfloat16(brain)));
   }
