@@ -74,10 +74,7 @@ NIBBLE_HD constexpr void encode_e2m1(float const (&values)[N], std::uint8_t (&co
   static_assert(N % 8 == 0, "got a count that is no multiple of 8; need whole words of codes");
 #if NIBBLE_HAS_LANES
   if constexpr (N % 16 == 0) {
-    if (!detail::constant_evaluated()) {
-      constexpr format::nearest_even_thresholds<format::e2m1> thresholds{};
-      return lanes::encode_e2m1(values, thresholds.first, codes);
-    }
+    if (!detail::constant_evaluated()) return lanes::encode_e2m1(values, codes);
   }
 #endif
   for (std::size_t first = 0; first < N; first += 8) {

@@ -87,7 +87,7 @@ template <int Stride, class Vector>
 /// N values times a factor.
 template <std::size_t N>
 inline void multiply(float const (&values)[N], float factor, float (&products)[N]) noexcept {
-  for (std::size_t i = 0; i < N; i += count) store(load<floats>(values + i) * factor, products + i);
+  for (std::size_t i = 0; i < N; i += count) store(opaque_lanes(load<floats>(values + i) * factor), products + i);
 }
 
 /// The largest of the bits of |value|, NaN counting as 0.
@@ -105,18 +105,6 @@ template <std::size_t N>
   return static_cast<std::uint32_t>(largest[0]);
 }
 
-/// `value`, through a barrier: neither fused with a product nor regrouped with the next sum.
-[[nodiscard]] inline floats opaque(floats value) noexcept {
-#if defined(__SSE__)
-  asm("" : "+x"(value));
-#elif defined(__aarch64__)
-  asm("" : "+w"(value));
-#else
-  asm("" : "+m"(value));
-#endif
-  return value;
-}
-
 /// Where |value| falls on the grid of e2m1.
 ///
 /// rule    the sum of |value| and `offset`, whose last place is the step of the grid in that binade (.5 up
@@ -130,7 +118,7 @@ struct e2m1_place {
   integers const magnitude = smaller(bits & magnitude_mask, integers{} + 0x4100'0000);
   integers const binade = larger(magnitude & infinity, integers{} + 0x3F80'0000);
   integers const offset = binade + (22 << 23 | 0x40'0000);
-  return {binade, offset, opaque((floats)magnitude + (floats)offset)};
+  return {binade, offset, opaque_lanes((floats)magnitude + (floats)offset)};
 }
 
 /// The codes of |value|: two for every binade above 1, and the steps.
@@ -166,7 +154,8 @@ inline void encode_e2m1(float const (&values)[N], std::uint8_t (&to)[N / 2]) noe
   auto const bits = (integers)(value * encode);
   integers const sign = bits & ~magnitude_mask & ~((bits & magnitude_mask) > infinity);
   auto const code = (floats)(e2m1_nearest_bits(bits) | sign);
-  return code * scale * amax / range - value;
+  floats const decoded = opaque_lanes(opaque_lanes(code * scale) * amax);
+  return opaque_lanes(decoded / opaque_lanes(floats{} + range)) - opaque_lanes(value);
 }
 
 /// The sums of |difference|, or of its square, of N values under each of several scales, each in order.
@@ -181,7 +170,7 @@ inline void e2m1_errors(float const (&values)[N], bool squared, float const (&sc
     for (std::size_t i = 0; i < N; i += count) {
       floats const lost = e2m1_differences(load<floats>(values + i), scale[s], encode[s], amax, range);
       floats const size = (floats)((integers)lost & magnitude_mask);
-      store(squared ? lost * lost : size, terms[s] + i);
+      store(squared ? opaque_lanes(lost * lost) : size, terms[s] + i);
     }
   }
   asm("" : "+m"(terms));
@@ -197,7 +186,7 @@ template <int Stride>
 [[nodiscard]] inline floats butterfly(floats value) noexcept {
   integers sign{};
   for (int lane = 0; lane < count; ++lane) sign[lane] = lane & Stride ? ~magnitude_mask : 0;
-  return swap_lanes<Stride>(value) + (floats)((integers)value ^ sign);
+  return opaque_lanes(swap_lanes<Stride>(value) + (floats)((integers)value ^ sign));
 }
 
 /// Flips the sign of value i where bit i of `signs` is set.
@@ -229,13 +218,13 @@ inline void hadamard(float (&values)[N], float factor, bool to_bf16) noexcept {
     for (std::size_t first = 0; first < parts; first += 2 * stride) {
       for (std::size_t i = first; i < first + stride; ++i) {
         floats const a = part[i], b = part[i + stride];
-        part[i] = a + b;
-        part[i + stride] = a - b;
+        part[i] = opaque_lanes(a + b);
+        part[i + stride] = opaque_lanes(a - b);
       }
     }
   }
   for (std::size_t i = 0; i < parts; ++i) {
-    floats result = part[i] * factor;
+    floats result = opaque_lanes(part[i] * factor);
     if (to_bf16) {
       auto const bits = (integers)result;
       integers const rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) & ~0xFFFF;
@@ -277,7 +266,7 @@ inline void decode_e2m1(std::uint8_t const (&from)[N / 2], float factor, float* 
     auto words = __builtin_convertvector(load<packed_pairs>(from + i / 2), pairs);
     words = (words | words << 28) & 0x0000'000F'0000'000Fu;
     auto const codes = (integers)words;
-    store((floats)(e2m1_value_bits(codes & 7) | (codes & 8) << 28) * factor, to + i);
+    store(opaque_lanes((floats)(e2m1_value_bits(codes & 7) | (codes & 8) << 28) * factor), to + i);
   }
 }
 

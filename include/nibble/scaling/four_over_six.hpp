@@ -38,12 +38,12 @@ struct four_over_six {
     auto const four = Scale(arch::minimum(arch::multiply(base, 1.5f), limit));
     chosen<Scale> const to_six{six, encode_multiplier(static_cast<float>(six), f)};
     chosen<Scale> const to_four{four, encode_multiplier(static_cast<float>(four), f)};
-    float const error_six = tile_error<Metric, Element>(values, static_cast<float>(six),
-                                                        to_six.encode, f.amax, range);
-    float const error_four = tile_error<Metric, Element>(values, static_cast<float>(four),
-                                                         to_four.encode, f.amax, range);
+    float const scales[2]{static_cast<float>(six), static_cast<float>(four)};
+    float const encodes[2]{to_six.encode, to_four.encode};
+    float errors[2]{};
+    tile_errors<Metric, Element>(values, scales, encodes, f.amax, range, errors);
     // By a mask: which one wins is a coin toss, and a mispredicted branch would wait for both sums.
-    std::uint32_t const mask = 0u - static_cast<std::uint32_t>(arch::less(error_four, error_six));
+    std::uint32_t const mask = 0u - static_cast<std::uint32_t>(arch::less(errors[1], errors[0]));
     auto const pick = [mask](std::uint32_t a, std::uint32_t b) { return b ^ ((a ^ b) & mask); };
     return {Scale::from_bits(pick(four.bits(), six.bits())),
             detail::float_from_bits(pick(detail::float_bits(to_four.encode),
