@@ -38,7 +38,17 @@ namespace nibble::arch {
   return value;
 }
 
-/// The same for a vector of floats that fills a register, on the host.
+/// The same before g++ 12, which hides -fassociative-math and -freciprocal-math from headers; elsewhere
+/// products and quotients need no barrier, so that loops over them vectorise.
+[[nodiscard]] NIBBLE_HD constexpr float settled(float value) noexcept {
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 12
+  return opaque(value);
+#else
+  return value;
+#endif
+}
+
+/// opaque, of a vector of floats that fills a register, on the host.
 template <class Floats>
 [[nodiscard]] inline Floats opaque_lanes(Floats values) noexcept {
 #if defined(__SSE__)
@@ -108,7 +118,7 @@ namespace constant {
 #if NIBBLE_HAS_DEVICE
   return ptx::mul_rn_f32(a, b);
 #else
-  return a * b;
+  return settled(a * b);
 #endif
 }
 
@@ -138,7 +148,7 @@ namespace constant {
 #if NIBBLE_HAS_DEVICE
   return ptx::div_rn_f32(a, b);
 #else
-  return a / b;
+  return settled(a / settled(b));
 #endif
 }
 
