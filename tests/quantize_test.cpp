@@ -252,7 +252,7 @@ TEST_CASE("a matrix of zeros has scales of 0 and codes of 0, whatever its amax w
 
 TEST_CASE("any number of threads, and any loop in their place, gives the same bytes") {
   auto const in = filled(700, 530, 23);
-  stochastic const q({}, {random::philox4x32<>{1, 2}});
+  stochastic const q{{}, {random::philox4x32<>{1, 2}}};
   auto const expected = quantized_bytes<stochastic>(in.view(), q, threads{1});
   auto const expected_tiles = quantized_bytes<tiles, scale_tile_128x4>(in.view(), {}, threads{1});
   for (int const count : {2, 3, 7}) {
@@ -273,7 +273,7 @@ TEST_CASE("an element draws the random word of its index in the whole matrix") {
   constexpr matrix_index rows = 20, columns = 48;
   auto const in = filled(rows, columns, 29);
   constexpr std::uint64_t seed = 5, stream = random::stream_id{3, 1, 9, true}.value();
-  stochastic const q({}, {random::philox4x32<>{seed, stream}});
+  stochastic const q{{}, {random::philox4x32<>{seed, stream}}};
   auto const whole = quantized_bytes<stochastic>(in.view(), q);
   float const amax = witness::amax_of(in);
   witness::storage expected(rows, columns, false), shards(rows, columns, false);
@@ -298,7 +298,7 @@ TEST_CASE("an element draws the random word of its index in the whole matrix") {
   }
   CHECK(whole == expected.data);
   CHECK(whole == shards.data);
-  stochastic const other({}, {random::philox4x32<>{seed, random::stream_id{3, 1, 9, false}.value()}});
+  stochastic const other{{}, {random::philox4x32<>{seed, random::stream_id{3, 1, 9, false}.value()}}};
   CHECK(quantized_bytes<stochastic>(in.view(), other).codes != whole.codes);
 }
 

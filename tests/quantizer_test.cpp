@@ -81,7 +81,7 @@ using wide_transform = quantizer<nvfp4_block, scaling::amax<>, rounding::nearest
 static_assert(wide_transform::group.columns == 128 && wide_transform::blocks_per_row == 8);
 static_assert(quantizer<fp8_block, scaling::amax<scaling::tile::square, tensor_scale::none>>::group
                   .rows == 128);
-static_assert(sizeof(nvfp4) == 1, "policies without state take no room");
+static_assert(std::is_trivially_copyable_v<nvfp4> && sizeof(nvfp4) <= 4);  // kernels take it by value
 
 /// The number of blocks on which make(i) and expect(i) differ; every index must have been visited.
 template <class Make, class Expect>
@@ -123,7 +123,7 @@ std::uint64_t stochastic_mismatches(std::uint64_t count) {
       [&](std::uint64_t i) {
         oracle::test_block const in = generate(i);
         using rounding_type = rounding::stochastic<Bits, given_words>;
-        quantizer const q(scaling::amax<>{}, rounding_type{words_of<Bits>(generate.words(i, Bits))});
+        quantizer const q{scaling::amax<>{}, rounding_type{words_of<Bits>(generate.words(i, Bits))}};
         return witness::plain(q(witness::read(in.values), witness::amax(in.amax)));
       },
       [&](std::uint64_t i) {

@@ -12,12 +12,6 @@ namespace {
 
 using scaling::tile;
 
-constexpr float small[1][16] = {{6, 3, -1.5f}};
-constexpr auto chosen = scaling::exhaustive<>::choose<nvfp4_block>(
-    small, tensor_scale::current<>::from<fp4_e2m1>({2688}));
-// 6, 3 and -1.5 are exact under 1, and under 2 as 3, 1.5 and -.75: the smallest exact scale wins.
-static_assert(static_cast<float>(chosen.scale) == 1.0f && chosen.encode == 1.0f);
-
 template <class Scaling, class Metric>
 float error_of(laws::tile_of<Scaling, nvfp4_block> const& in, float amax,
                scaling::chosen<fp8_e4m3> const& scale) {
@@ -64,6 +58,17 @@ TEST_CASE("no scale of amax or Four Over Six has a smaller error by the same met
   CHECK(beaten<squared_error, scaling::four_over_six<squared_error>, row>(20'000) == 0);
   CHECK(beaten<largest_error, scaling::four_over_six<largest_error, row, current<448>>, row>(20'000) == 0);
   CHECK(beaten<squared_error, scaling::amax<square>, square>(500) == 0);
+}
+
+TEST_CASE("of several exact scales the smallest is taken") {
+  // 6, 3 and -1.5 are exact under 1, and under 2 as 3, 1.5 and -.75 they are not.
+  float const values[1][16] = {{6, 3, -1.5f}}, coarse[1][16] = {{6, 3}};
+  auto const factors = tensor_scale::current<>::from<fp4_e2m1>({2688});
+  auto const only = scaling::exhaustive<>::choose<nvfp4_block>(values, factors);
+  CHECK(static_cast<float>(only.scale) == 1.0f);
+  CHECK(only.encode == 1.0f);
+  // 6 and 3 are exact under 1, 1.5, 2, 3 and 6.
+  CHECK(static_cast<float>(scaling::exhaustive<>::choose<nvfp4_block>(coarse, factors).scale) == 1.0f);
 }
 
 TEST_CASE("it is the first of all finite scales with the smallest error") {
