@@ -22,6 +22,11 @@ if(NOT NIBBLE_CUDA STREQUAL "OFF")
     enable_language(CUDA)
     include(nibble-cuda20)
     set(NIBBLE_HAS_CUDA ON)
+    # FindCUDAToolkit of CMake 3.25 deprecates a target that CUDA 13 does not have, and stops there,
+    # for projects that ask for 3.25 or later; this variable is all that it looks at.
+    if(CMAKE_VERSION VERSION_LESS 3.26)
+      set(CMAKE_MINIMUM_REQUIRED_VERSION 3.24)
+    endif()
   elseif(NIBBLE_CUDA STREQUAL "AUTO")
     message(STATUS "nibble: no CUDA compiler; device code is left out")
   else()
@@ -29,6 +34,12 @@ if(NOT NIBBLE_CUDA STREQUAL "OFF")
       "set the environment variable CUDACXX to the path of nvcc 13, or use -DNIBBLE_CUDA=OFF")
   endif()
 endif()
+
+# CUDA's own headers serve host code too: its number formats are compared with.
+find_path(NIBBLE_CUDA_HEADERS cuda_fp4.h
+  HINTS ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES} ENV CUDA_PATH ENV CUDA_HOME /usr/local/cuda
+  PATH_SUFFIXES include
+  DOC "The folder of CUDA's headers")
 
 # --- doctest and CCCL
 include(nibble-cccl)
@@ -65,7 +76,8 @@ find_package(Eigen3 3.4 QUIET NO_MODULE)
 find_package(nlohmann_json 3.9 QUIET)
 
 # Sets <out> to what a source needs beyond a C++ compiler, itself or through this repository's own
-# headers: a list of CUDA, CCCL, Eigen, nlohmann-json.
+# headers: a list of CUDA, CUDA-headers, CCCL, Eigen, nlohmann-json. What is included under an #if is
+# taken to be optional.
 function(nibble_needs out file)
   set(needs "")
   if(file MATCHES "\\.cuh?$")
@@ -79,10 +91,19 @@ function(nibble_needs out file)
       continue()
     endif()
     list(APPEND seen "${next}")
-    file(STRINGS "${next}" includes REGEX "^[ \t]*#[ \t]*include")
+    file(STRINGS "${next}" includes REGEX "^[ \t]*#[ \t]*(include|if|endif)")
     cmake_path(GET next PARENT_PATH folder)
+    set(depth 0)
     foreach(line IN LISTS includes)
-      if(line MATCHES "[<\"](cuda/|cub/|thrust/)")
+      if(line MATCHES "^[ \t]*#[ \t]*if")
+        math(EXPR depth "${depth} + 1")
+      elseif(line MATCHES "^[ \t]*#[ \t]*endif")
+        math(EXPR depth "${depth} - 1")
+      elseif(depth GREATER 0)
+        continue()
+      elseif(line MATCHES "<(cuda_[a-z0-9_]+|curand[a-z_]*|cublas[A-Za-z_]*|nvrtc)[.]h>")
+        list(APPEND needs CUDA-headers)
+      elseif(line MATCHES "[<\"](cuda/|cub/|thrust/)")
         list(APPEND needs CCCL)
       elseif(line MATCHES "[<\"]Eigen/")
         list(APPEND needs Eigen)
@@ -104,6 +125,7 @@ endfunction()
 function(nibble_buildable out)
   set(kept "")
   set(has_CUDA ${NIBBLE_HAS_CUDA})
+  set(has_CUDA-headers ${NIBBLE_CUDA_HEADERS})
   set(has_CCCL ${NIBBLE_CCCL_INCLUDES})
   set(has_Eigen ${Eigen3_FOUND})
   set(has_nlohmann-json ${nlohmann_json_FOUND})
@@ -132,6 +154,10 @@ function(nibble_add_program target)
   target_link_libraries(${target} PRIVATE nibble::cuda nibble_strict Threads::Threads)
   if(TARGET nibble::matrix)
     target_link_libraries(${target} PRIVATE nibble::matrix)
+  endif()
+  if(NIBBLE_CUDA_HEADERS)
+    target_include_directories(${target} SYSTEM PRIVATE
+      "$<$<COMPILE_LANGUAGE:CXX>:${NIBBLE_CUDA_HEADERS}>")
   endif()
   if(nlohmann_json_FOUND)
     target_link_libraries(${target} PRIVATE nlohmann_json::nlohmann_json)

@@ -60,6 +60,7 @@ MAY_SEE_RANDOM = {"rounding/stochastic.hpp", "transform/random_hadamard.hpp"}
 ASSEMBLY = {"arch/ptx.cuh", "arch/arithmetic.hpp"}
 ARCHITECTURE = {"arch/features.hpp"}
 MAX_LINES = 250
+MAY_BE_LONG = {"arch/ptx.cuh"}  # one function an instruction
 # Where the version of detail/config.hpp stands once more.
 VERSION_PLACES = {
     "CITATION.cff": r"^version: (\S+)$",
@@ -90,19 +91,30 @@ def includes_of(text):
             yield number, found.group(1)
 
 
-def uses_cccl(header, include):
-    """Does the header include libcu++, CUB or Thrust, itself or through nibble's other headers?"""
-    queue, seen = [header], set()
+def needs_of(header, include):
+    """What a header needs beyond the compiler, itself or through nibble's other headers: a set of "CCCL"
+    and "CUDA headers". What is included under an #if is taken to be optional."""
+    queue, seen, needs = [header], set(), set()
     while queue:
         path = queue.pop()
         if path in seen or not path.exists():
             continue
         seen.add(path)
-        for _, name in includes_of(path.read_text()):
-            if name.startswith(("cuda/", "cub/", "thrust/")):
-                return True
-            queue.append(include / name)
-    return False
+        depth = 0
+        for line in path.read_text().splitlines():
+            directive = re.match(r'\s*#\s*(include|if|endif)\w*\s*(?:[<"]([^>"]+))?', line)
+            if not directive:
+                continue
+            kind, name = directive.groups()
+            if kind != "include":
+                depth += 1 if kind == "if" else -1
+            elif depth == 0 and name.startswith(("cuda/", "cub/", "thrust/")):
+                needs.add("CCCL")
+            elif depth == 0 and re.fullmatch(r"(cuda_|curand|cublas|nvrtc)\w*\.h", name):
+                needs.add("CUDA headers")
+            elif depth == 0:
+                queue.append(include / name)
+    return needs
 
 
 def code_of(text):
@@ -155,7 +167,7 @@ def check_header(header, text):
         if macro and not macro.group(1).startswith("NIBBLE_"):
             yield number, "macro", f"macro {macro.group(1)} does not begin with NIBBLE_"
     lines = text.count("\n")
-    if lines > MAX_LINES:
+    if lines > MAX_LINES and header not in MAY_BE_LONG:
         yield lines, "length", f"{lines} lines; a header has {MAX_LINES} at most"
     if not re.search(r"^#pragma once$", text, re.MULTILINE):
         yield 1, "once", "has no #pragma once"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compiles every header alone and included twice, with all warnings as errors.
 
-headers.py ROOT --compiler g++ [--cccl DIR]...     the .hpp files, with a host compiler
-headers.py ROOT --nvcc nvcc [--host g++]           the .hpp and the .cuh files, with nvcc
+headers.py ROOT --compiler g++ [--cccl DIR]... [--cuda DIR]   the .hpp files, with a host compiler
+headers.py ROOT --nvcc nvcc [--host g++]                      the .hpp and .cuh files, with nvcc
 """
 import argparse
 import concurrent.futures
@@ -19,11 +19,11 @@ import check  # the layer table lives there
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Werror"]
 
 
-def host_command(options, header, uses_cccl):
+def host_command(options, header, needs):
     command = [options.compiler, "-std=c++20", "-fsyntax-only", "-x", "c++", "-", *WARNINGS]
     command += ["-I", str(options.root / "include")]
-    if uses_cccl:
-        for folder in options.cccl:
+    for need in needs:
+        for folder in options.available[need]:
             command += ["-isystem", folder]
     level = check.layer_of(header)
     if level is not None and level.number <= 5 and not level.is_view:
@@ -47,7 +47,9 @@ def main():
     parser.add_argument("--nvcc")
     parser.add_argument("--host")
     parser.add_argument("--cccl", action="append", default=[])
+    parser.add_argument("--cuda", action="append", default=[])
     options = parser.parse_args()
+    options.available = {"CCCL": options.cccl, "CUDA headers": options.cuda}
     include = options.root / "include"
     patterns = ["*.hpp", "*.cuh"] if options.nvcc else ["*.hpp"]
     headers = sorted(h for pattern in patterns for h in (include / "nibble").rglob(pattern))
@@ -59,12 +61,13 @@ def main():
     def compile_one(header):
         name = header.relative_to(include).as_posix()
         text = f"#include <{name}>\n#include <{name}>\n"
-        uses_cccl = check.uses_cccl(header, include)
         if options.compiler:
-            if uses_cccl and not options.cccl:
-                left_out.append(name)
+            needs = check.needs_of(header, include)
+            missing = sorted(need for need in needs if not options.available[need])
+            if missing:
+                left_out.append(f"{name}, needs {' and '.join(missing)}")
                 return name, 0, ""
-            run = subprocess.run(host_command(options, header.relative_to(include / "nibble"), uses_cccl),
+            run = subprocess.run(host_command(options, header.relative_to(include / "nibble"), needs),
                                  input=text, capture_output=True, text=True)
         else:
             with tempfile.TemporaryDirectory() as folder:
@@ -81,7 +84,7 @@ def main():
     for name, output in failed:
         print(f"--- {name} alone:\n{output}")
     for name in left_out:
-        print(f"left out, needs CCCL: {name}")
+        print(f"left out: {name}")
     print(f"{len(headers) - len(failed) - len(left_out)} headers compile alone, {len(failed)} do not")
     return 1 if failed or len(left_out) == len(headers) else 0
 
