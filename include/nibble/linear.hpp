@@ -78,15 +78,18 @@ template <class Operand, class In, class Parallel>
   }
 }
 
-template <class Real, int Rows>
-[[nodiscard]] panels<Real, Rows> to_panels(stored_operand<bf16_operand> const& in) {
+template <class Real, int Rows, class Parallel>
+[[nodiscard]] panels<Real, Rows> to_panels(stored_operand<bf16_operand> const& in,
+                                           Parallel const& parallel) {
   panels<Real, Rows> result(in.row_count, in.column_count);
-  for (matrix_index i = 0; i < in.row_count; ++i) {
-    for (matrix_index k = 0; k < in.column_count; ++k) {
-      auto const value = in.values[static_cast<std::size_t>(i * in.column_count + k)];
-      result.at(i, k) = static_cast<Real>(static_cast<float>(value));
+  parallel(in.row_count, grain_for(1, in.column_count), [&](matrix_index first, matrix_index last) {
+    for (matrix_index i = first; i < last; ++i) {
+      for (matrix_index k = 0; k < in.column_count; ++k) {
+        auto const value = in.values[static_cast<std::size_t>(i * in.column_count + k)];
+        result.at(i, k) = static_cast<Real>(static_cast<float>(value));
+      }
     }
-  }
+  });
   return result;
 }
 
@@ -105,7 +108,8 @@ void multiply_operands(stored_operand<A> const& a, stored_operand<B> const& b, O
                  out, e, parallel);
   } else {
     using Real = std::conditional_t<Mode == product::fast, float, double>;
-    matmul_panels(to_panels<Real, tile_rows>(a), to_panels<Real, tile_columns<Real>>(b),
+    matmul_panels(to_panels<Real, tile_rows>(a, parallel),
+                  to_panels<Real, tile_columns<Real>>(b, parallel),
                   [](matrix_index, matrix_index) { return 1.0f; }, out, e, parallel);
   }
 }

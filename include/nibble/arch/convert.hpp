@@ -22,7 +22,12 @@ template <format::float_format Format>
     }
   }
 #endif
-  if constexpr (Format == format::e8m0) {
+  if constexpr (Format == format::bf16) {
+    // The upper half of a float, so that rounding is an integer addition: short, and it vectorises.
+    std::uint32_t const bits = detail::float_bits(value);
+    bool const is_nan = (bits & 0x7FFF'FFFFu) > 0x7F80'0000u;
+    return is_nan ? 0x7FFFu : (bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16;
+  } else if constexpr (Format == format::e8m0) {
     return format::encode<Format, format::away_from_zero>(value);  // as CUDA's own constructor
   } else if constexpr (Format.width() <= 4 && !Format.has_nan() && Format.is_signed) {
     return format::encode_by_comparison<Format>(value);
