@@ -245,6 +245,24 @@ TEST_CASE("exact sums stay exact at their largest: every product 6 * 448 squared
   }
 }
 
+TEST_CASE("the smallest product survives between the largest ones that cancel") {
+  for (matrix_index const k : {1024, 2048, 8192, 65536}) {
+    auto a = random_operand<plain>(1, k, 5, 2688.0f), b = random_operand<plain>(1, k, 6, 2688.0f);
+    matrix_index const middle = k / 32;
+    for (matrix_index j = 0; j < k; ++j) {
+      matrix_index const block = j / 16;
+      bool const is_large = block != 0 && block != middle;
+      float const sign = block < middle ? 1.0f : -1.0f;
+      a.view().codes(0, j) = fp4_e2m1(is_large ? sign * 6.0f : j == 16 * middle ? 0.5f : 0.0f);
+      b.view().codes(0, j) = fp4_e2m1(is_large ? 6.0f : 0.5f);
+      auto const scale = is_large ? fp8_e4m3(448.0f) : fp8_e4m3::from_bits(1);
+      a.view().scales(0, block) = b.view().scales(0, block) = scale;
+    }
+    CHECK(bits(std::bit_cast<float>(exact_sum(a.view(), b.view(), 0, 0))) == bits(0x1p-20f));
+    CHECK(exact_mismatches(a, b, {}, 1) == 0);
+  }
+}
+
 TEST_CASE("a NaN scale makes its row of the product NaN and nothing else") {
   auto a = random_operand<plain>(9, 40, 7), b = random_operand<plain>(10, 40, 8);
   a.view().scales(3, 2) = fp8_e4m3::from_bits(0x7F);
