@@ -44,25 +44,25 @@ equal_or_refused=()
 refused=("-O2 -ffast-math")
 [ -n "$quick" ] || refused+=("-Ofast" "-O2 -ffinite-math-only" "-O3 -ffast-math -march=native")
 
+compile() {  # COMPILER FLAGS SOURCE PROGRAM
+  # shellcheck disable=SC2086  # the flags are words
+  case $1 in
+    *nvcc) $1 -std=c++20 -arch=sm_90 -x cu -I "$include" $2 "$3" -o "$4" ;;
+    *) $1 -std=c++20 $2 -I "$include" "$3" -o "$4" ;;
+  esac > "$4.log" 2>&1
+}
+
 build_and_run() {  # CONTRACT COMPILER FLAGS: prints a line; returns 1 on a breach
-  local contract=$1 compiler=$2 flags=$3 out log verdict
+  local contract=$1 compiler=$2 flags=$3 out verdict
   out=$(mktemp -p "$work")
-  log=$out.log
-  case $compiler in
-    *nvcc) # shellcheck disable=SC2086  # the flags are words
-      $compiler -std=c++20 -arch=sm_90 -x cu -I "$include" $flags "$here/digest.cpp" -o "$out" \
-        > "$log" 2>&1 ;;
-    *) # shellcheck disable=SC2086
-      $compiler -std=c++20 $flags -I "$include" "$here/digest.cpp" -o "$out" > "$log" 2>&1 ;;
-  esac
-  if [ $? -eq 0 ]; then
+  if compile "$compiler" "$flags" "$here/digest.cpp" "$out"; then
     verdict=$("$out") || verdict="exit status $?"
-  elif grep -q "nibble keeps bits" "$log"; then
+  elif grep -q "nibble keeps bits" "$out.log"; then
     verdict=refused
-  elif grep -qE "not supported|unrecognized|unknown argument|incompatible with|cannot find|skipping|No such file|asm/errno" "$log"; then
-    verdict="unavailable here"
+  elif ! compile "$compiler" "$flags" "$work/plain.cpp" "$out.plain"; then
+    verdict="unavailable here"  # not even a program without nibble compiles
   else
-    verdict="does not compile: $(head -n 1 "$log")"
+    verdict="does not compile: $(head -n 1 "$out.log")"
   fi
   case $contract:$verdict in
     *:"unavailable here" | equal:"$expected" | any:"$expected" | any:refused | refused:refused) ;;
@@ -72,7 +72,8 @@ build_and_run() {  # CONTRACT COMPILER FLAGS: prints a line; returns 1 on a brea
   esac
   echo "ok    $compiler $flags: $verdict"
 }
-export -f build_and_run
+printf '#include <cstdio>\nint main() { return std::printf("plain\\n") < 0; }\n' > "$work/plain.cpp"
+export -f compile build_and_run
 export here include expected work
 
 {
