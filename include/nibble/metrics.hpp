@@ -98,47 +98,42 @@ template <class In, class Block, class ScaleLayout, class Quantizer, class Paral
                   "nibble::compare: got a quantized matrix of " +
                       detail::shape_text(quantized.rows(), quantized.columns()) + ", need " +
                       detail::shape_text(need.rows, need.columns));
-  matrix_index const grain = detail::grain_for(group_rows, need.columns);
-  matrix_index const groups = detail::ceil_div(need.rows, group_rows);
-  std::vector<error_report> reports(static_cast<std::size_t>(detail::ceil_div(groups, grain)));
+  detail::panel_loop<Quantizer> const panels(original, need.columns);
+  std::vector<error_report> reports(static_cast<std::size_t>(panels.pieces()));
 
-  parallel(groups, grain, [&](matrix_index first, matrix_index last) {
-    error_report report;
-    detail::row_buffer<Quantizer> buffer(need.columns);
-    float gathered[detail::row_buffer<Quantizer>::rows][detail::row_buffer<Quantizer>::width];
-    for (matrix_index row = first * group_rows; row < last * group_rows; row += group_rows) {
-      buffer.load(original, row, q);
-      for (matrix_index column = 0; column < need.columns; column += group_columns) {
-        auto const& values = buffer.group(column, gathered);
-        for (matrix_index r = 0; r < group_rows && row + r < need.rows; ++r) {
-          for (matrix_index c = 0; c < group_columns && column + c < need.columns; ++c) {
-            if (c % size != 0) continue;
-            auto const block = detail::load_block(quantized, row + r, (column + c) / size);
-            auto const decoded = Quantizer::decode(
-                block, Quantizer::prepare({quantized.amax_of(row + r, column + c)}));
-            for (matrix_index i = 0; i < size && column + c + i < need.columns; ++i) {
-              float const value = values[r][c + i], back = decoded[static_cast<int>(i)];
-              if (value != value) {
-                ++report.nan_count;
-                continue;
-              }
-              double const error = static_cast<double>(back) - static_cast<double>(value);
-              std::uint32_t const code =
-                  block.codes[static_cast<int>(i)].bits() & plain::element_type::format.magnitude_mask();
-              ++report.count;
-              report.flushed += value != 0 && back == 0;
-              report.saturated += code == plain::element_type::format.max_code() &&
-                                  detail::magnitude(value) > detail::magnitude(back);
-              report.sum_squares += static_cast<double>(value) * static_cast<double>(value);
-              report.sum_squared_error += error * error;
-              report.sum_error += error;
-              report.largest_error = std::fmax(report.largest_error, std::fabs(error));
+  panels(original, q, parallel, [&](matrix_index piece, detail::panel const& values,
+                                    matrix_index first_row, matrix_index first_column) {
+    error_report& report = reports[static_cast<std::size_t>(piece)];
+    values.for_each_group<Quantizer>(0, need.rows - first_row, need.columns - first_column, [&](
+        matrix_index group_row, matrix_index group_column, auto const& group) {
+      matrix_index const row = first_row + group_row, column = first_column + group_column;
+      for (matrix_index r = 0; r < group_rows && row + r < need.rows; ++r) {
+        for (matrix_index c = 0; c < group_columns && column + c < need.columns; ++c) {
+          if (c % size != 0) continue;
+          auto const block = detail::load_block(quantized, row + r, (column + c) / size);
+          auto const decoded = Quantizer::decode(
+              block, Quantizer::prepare({quantized.amax_of(row + r, column + c)}));
+          for (matrix_index i = 0; i < size && column + c + i < need.columns; ++i) {
+            float const value = group[r][c + i], back = decoded[static_cast<int>(i)];
+            if (value != value) {
+              ++report.nan_count;
+              continue;
             }
+            double const error = static_cast<double>(back) - static_cast<double>(value);
+            std::uint32_t const code =
+                block.codes[static_cast<int>(i)].bits() & plain::element_type::format.magnitude_mask();
+            ++report.count;
+            report.flushed += value != 0 && back == 0;
+            report.saturated += code == plain::element_type::format.max_code() &&
+                                detail::magnitude(value) > detail::magnitude(back);
+            report.sum_squares += static_cast<double>(value) * static_cast<double>(value);
+            report.sum_squared_error += error * error;
+            report.sum_error += error;
+            report.largest_error = std::fmax(report.largest_error, std::fabs(error));
           }
         }
       }
-    }
-    reports[static_cast<std::size_t>(first / grain)] = report;
+    });
   });
   error_report total;
   for (auto const& report : reports) total += report;

@@ -36,6 +36,20 @@ struct philox4x32 {
     return {{c0, c1, c2, c3}};
   }
 
+  /// Calls first, first + 1, ..., `count` of them: the same words, but the host draws several at once.
+  NIBBLE_HD constexpr void calls(std::uint64_t first, std::size_t count, words* out) const noexcept {
+    std::size_t done = 0;
+#if NIBBLE_HAS_LANES
+    if (!detail::constant_evaluated()) {
+      constexpr std::size_t together = arch::lanes::count / 2;
+      for (; done + together <= count; done += together) {
+        arch::lanes::philox<Rounds>(seed, stream, first + done, out[done].value);
+      }
+    }
+#endif
+    for (; done < count; ++done) out[done] = (*this)(first + done);
+  }
+
  private:
   NIBBLE_HD static constexpr std::uint32_t low(std::uint64_t word) noexcept {
     return static_cast<std::uint32_t>(word);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "nibble/random/philox.hpp"
+#include "nibble/random/table.hpp"
 #include "nibble/rounding/policy.hpp"
 
 namespace nibble::rounding {
@@ -46,6 +47,25 @@ struct stochastic {
     for (int i = 0; i < int{N}; ++i) codes.set(i, round<T>(values[i], random[i]));
     return codes;
   }
+
+  /// How many calls of the source `count` consecutive elements draw from, wherever they begin: at most.
+  [[nodiscard]] NIBBLE_HD static constexpr std::size_t calls_for(std::size_t count) noexcept {
+    return count / per_call + 2;
+  }
+
+  /// The same rounding for the `count` elements from `position` on, whose random numbers are drawn at
+  /// once, into `storage` of calls_for(count) words.
+  [[nodiscard]] NIBBLE_HD constexpr stochastic<Bits, random::table> drawn(
+      std::uint64_t position, std::size_t count, random::words* storage) const noexcept
+    requires random::batched_source<Source>
+  {
+    std::uint64_t const first = position / per_call;
+    source.calls(first, static_cast<std::size_t>((position + count) / per_call - first + 1), storage);
+    return {{storage, first}};
+  }
+
+ private:
+  static constexpr std::uint64_t per_call = Bits == 24 ? 4 : 128 / Bits;
 };
 
 }  // namespace nibble::rounding
