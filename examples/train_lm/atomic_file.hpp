@@ -63,11 +63,14 @@ inline void write_atomically(std::string const& path, std::string_view bytes) {
 /// The bytes of a file.
 /// errors  std::runtime_error if it cannot be read.
 inline std::string read_file(std::string const& path) {
-  std::ifstream file{path, std::ios::binary};
-  std::string bytes{std::istreambuf_iterator<char>{file}, {}};
-  if (!file.is_open() || file.bad())
-    throw std::runtime_error("cannot read " + path);
-  return bytes;
+  try {
+    std::ifstream file{path, std::ios::binary};
+    std::string bytes{std::istreambuf_iterator<char>{file}, {}};
+    if (file.is_open() && !file.bad())
+      return bytes;
+  } catch (std::ios_base::failure const&) {  // a folder, for one
+  }
+  throw std::runtime_error("cannot read " + path);
 }
 
 }  // namespace train_lm

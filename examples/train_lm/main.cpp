@@ -1,120 +1,169 @@
 // SPDX-License-Identifier: Apache-2.0
-// Trains the same model from the same seed on the same text once for each recipe, and compares.
+// Trains the same model from the same seeds on the same batches once for each recipe, and compares.
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <filesystem>
 #include <iostream>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-#include <vector>
 
+#include "train_lm/captured_gradient.hpp"
+#include "train_lm/command_line.hpp"
+#include "train_lm/corpus.hpp"
+#include "train_lm/digest.hpp"
+#include "train_lm/estimator_figure.hpp"
 #include "train_lm/interrupt.hpp"
+#include "train_lm/job.hpp"
+#include "train_lm/outlier_figure.hpp"
 #include "train_lm/progress.hpp"
-#include "train_lm/svg.hpp"
-#include "train_lm/trainer.hpp"
+#include "train_lm/report.hpp"
 
 namespace train_lm {
 namespace {
 
-/// What the command line asks for.
-struct command {
-  std::string text;
-  std::string out = ".";
-  std::string save, resume;
-  training_options training;
-  int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-};
-
-std::uint64_t whole_number(std::string_view option, std::string const& value) {
-  std::size_t used = 0;
-  unsigned long long number = 0;
-  if (!value.empty() && value.find_first_not_of("0123456789") == std::string::npos &&
-      value.size() < 19) {
-    number = std::stoull(value, &used);
-  }
-  if (used == 0) {
-    throw std::invalid_argument(std::string{option} + " takes a whole number, not '" + value + "'");
-  }
-  return number;
+/// errors  std::runtime_error unless a file can be put at this path.
+void require_writable(std::string const& path) {
+  if (path.empty())
+    return;
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored))
+    throw std::runtime_error("cannot write " + path + ": it is a folder");
+  std::string trial = path + ".XXXXXX";
+  int const file = ::mkstemp(trial.data());
+  if (file < 0)
+    throw std::runtime_error("cannot write " + path + ": " + std::strerror(errno));
+  ::close(file);
+  ::unlink(trial.c_str());
 }
 
-command parse(std::vector<std::string> const& arguments) {
-  command result;
-  for (std::size_t i = 0; i < arguments.size(); i += 2) {
-    std::string const& option = arguments[i];
-    if (i + 1 == arguments.size()) {
-      throw std::invalid_argument(option + " takes a value, or is not an option");
-    }
-    std::string const& value = arguments[i + 1];
-    if (option == "--text") {
-      result.text = value;
-    } else if (option == "--out") {
-      result.out = value;
-    } else if (option == "--save") {
-      result.save = value;
-    } else if (option == "--resume") {
-      result.resume = value;
-    } else if (option == "--steps") {
-      result.training.steps = whole_number(option, value);
-    } else if (option == "--seed") {
-      result.training.seed = whole_number(option, value);
-    } else if (option == "--threads") {
-      result.threads = static_cast<int>(std::min<std::uint64_t>(whole_number(option, value), 256));
-    } else {
-      throw std::invalid_argument("unknown option " + option);
-    }
-  }
-  if (result.text.empty()) {
-    throw std::invalid_argument("--text FILE is needed");
-  }
-  return result;
+void require_folder(std::string const& path) {
+  std::error_code failure;
+  std::filesystem::create_directories(path, failure);
+  if (!std::filesystem::is_directory(path, failure))
+    throw std::runtime_error("cannot make the folder " + path);
+  require_writable(path + "/report.md");
 }
 
-std::string loss_chart(std::vector<trainer const*> const& runs) {
-  chart plot{"Training loss", "step", "nats per byte, moving average", {}, 1, 3};
-  for (trainer const* const each : runs) {
-    curve line{each->name(), {}};
-    std::vector<double> const values = smoothed(each->losses(), 0.95);
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      line.points.emplace_back(static_cast<double>(i + 1), values[i]);
-    }
-    plot.curves.push_back(std::move(line));
-  }
-  return draw(plot);
+void draw_figures(command const& asked, text const& lines, parallel_for const& parallel) {
+  require_folder(asked.out);
+  std::cerr << "training 50 steps for a gradient to quantize...\n";
+  matrix<float> const gradient = captured_gradient(lines, 50, parallel);
+  std::cerr << "averaging up to 1024 quantizations of it, for each estimator...\n";
+  auto curves = measure_estimators(gradient, 1024, parallel);
+  curves.push_back(unbiased_law(curves[4]));
+  auto const outliers = measure_outliers(parallel);
+  std::string const tables =
+      "Relative squared error of the mean of B quantizations of a gradient:\n\n" +
+      format_estimators(curves) + "\nOutlier tokens in a gradient:\n\n" + format_outliers(outliers);
+  write_atomically(asked.out + "/concentration.svg", draw_estimators(curves));
+  write_atomically(asked.out + "/outliers.svg", draw_outliers(outliers));
+  write_atomically(asked.out + "/figures.md", tables);
+  std::cout << tables << "\nwritten: " << asked.out
+            << "/{concentration.svg,outliers.svg,figures.md}\n";
 }
 
-int train(command const& asked) {
-  text const lines = text::from_file(asked.text);
-  parallel_for const parallel{asked.threads};
-  recipe const exact{"fp32", exact_projections<float>()};
-  trainer training{exact, model_config{}, asked.training, lines, parallel};
+/// What the runs were, so that a table can be had again.
+std::string description(command const& asked, corpus const& from, run_result const& first) {
+  training_options const& options = asked.training;
+  char text[400];
+  std::snprintf(
+      text, sizeof text,
+      "%td parameters, %llu steps of %td x %td bytes, %llu seed%s from %llu, learning rate "
+      "%g, %s products\ntext: %s\n",
+      first.parameters, static_cast<unsigned long long>(options.steps), options.sequences,
+      options.length, static_cast<unsigned long long>(asked.seeds), asked.seeds == 1 ? "" : "s",
+      static_cast<unsigned long long>(options.seed), options.learning_rate,
+      asked.products == nibble::product::exact ? "exact" : "fast", from.origin.c_str());
+  return text;
+}
+
+void write_results(command const& asked, corpus const& from, job const& done) {
+  std::string const report =
+      description(asked, from, done.results().front()) + "\n" + format_table(done.results()) +
+      "\nGap: to bf16 with the same seed, so on the same batches; ±: standard "
+      "deviation over seeds.\nTraining loss: its moving average at the end. "
+      "Beyond 2 spreads: whether that gap is.\nTo zero, saturated: of gradient "
+      "elements, every 50th step.\n";
+  write_atomically(asked.out + "/loss.csv", format_csv(done.results()));
+  write_atomically(asked.out + "/loss.svg", draw_losses(done.results()));
+  write_atomically(asked.out + "/samples.txt", format_samples(done.results()));
+  write_atomically(asked.out + "/report.md", report + "\n" + format_operands(done.results()));
+  std::cout << "\n" << report << "\n";
+  for (run_result const& each : done.results()) {
+    if (each.seed == asked.training.seed)
+      std::cout << each.recipe << " writes: " << each.sample << "\n\n";
+  }
+  std::cout << "written: " << asked.out << "/{report.md,loss.csv,loss.svg,samples.txt}\n";
+}
+
+int train(command const& asked, corpus const& from, text const& lines,
+          parallel_for const& parallel) {
+  tensor_file before;
   if (!asked.resume.empty()) {
-    training.restore(parse_safetensors(read_file(asked.resume)));
+    before = parse_safetensors(read_file(asked.resume));
+    if (before.tensors.empty())
+      throw safetensors_error("the checkpoint holds no run");
   }
-  auto const tokens = static_cast<std::uint64_t>(asked.training.sequences * asked.training.length);
-  progress bar{std::cerr, ::isatty(STDERR_FILENO) != 0, exact.name, asked.training.steps, tokens};
+  job work{{.recipes = asked.recipes,
+            .seeds = asked.seeds,
+            .products = asked.products,
+            .training = asked.training},
+           lines,
+           parallel,
+           std::move(before)};
+  // Whatever could go wrong at the end goes wrong now, before anyone waits for it.
+  require_folder(asked.out);
+  require_writable(asked.save);
+  require_writable(asked.export_to);
+  std::string const save = asked.save.empty() ? asked.out + "/stopped.safetensors" : asked.save;
+
+  std::cerr << "text: " << from.origin << ", " << from.bytes.size() << " bytes\n";
   catch_interrupts();
-  bool const finished =
-      run(training, {.after_step =
-                         [&](trainer const& at, std::uint64_t taken, double seconds) {
-                           bar.show(at.losses().size(), taken, seconds, at.losses().back());
+  std::shared_ptr<progress> bar;
+  bool const finished = work.run_all([&](std::string const& recipe, std::uint64_t seed) {
+    std::string const label = asked.seeds == 1 ? recipe : recipe + ", seed " + std::to_string(seed);
+    bar =
+        std::make_shared<progress>(std::cerr, ::isatty(STDERR_FILENO) != 0, label,
+                                   asked.training.steps, static_cast<std::uint64_t>(work.tokens()));
+    return run_hooks{.after_step =
+                         [bar](trainer const& at, std::uint64_t taken, double seconds) {
+                           bar->show(at.losses().size(), taken, seconds, at.losses().back());
                          },
-                     .should_stop = [] { return stop_requested != 0; }});
-  if (!asked.save.empty()) {
-    write_atomically(asked.save, format_safetensors(training.checkpoint()));
-  }
+                     .should_stop = [] { return stop_requested != 0; }};
+  });
   if (!finished) {
-    bar.stop();
-    std::cerr << "stopped after step " << training.losses().size()
-              << (asked.save.empty() ? "; nothing saved (--save FILE)\n" : "; saved\n");
+    bar->stop();
+    write_atomically(save, format_safetensors(work.checkpoint()));
+    std::cerr << "stopped and saved; to go on, add: --resume " << save << "\n";
     return 130;
   }
-  std::printf("%s: %td parameters, validation loss %.4f nats per byte\n\n%s\n", exact.name.c_str(),
-              training.trained_model().trained().count(), training.validation_loss(),
-              training.sample().c_str());
-  write_atomically(asked.out + "/loss.svg", loss_chart({&training}));
+  if (!asked.save.empty())
+    write_atomically(save, format_safetensors(work.checkpoint()));
+  if (!asked.export_to.empty())
+    write_atomically(asked.export_to, format_safetensors(work.nvfp4_weights()));
+  write_results(asked, from, work);
   return 0;
+}
+
+int run_program(command const& asked) {
+  if (asked.help) {
+    std::cout << usage();
+    return 0;
+  }
+  corpus const from = find_corpus(asked.text, NIBBLE_REPOSITORY);
+  text const lines{from.bytes};
+  lines.require_length(asked.training.length);
+  parallel_for const parallel{asked.threads};
+  if (asked.digest) {
+    std::cout << digest_of_first_step(lines, asked.training, parallel);
+    return 0;
+  }
+  if (asked.figures) {
+    draw_figures(asked, lines, parallel);
+    return 0;
+  }
+  return train(asked, from, lines, parallel);
 }
 
 }  // namespace
@@ -122,7 +171,7 @@ int train(command const& asked) {
 
 int main(int count, char** values) {
   try {
-    return train_lm::train(train_lm::parse({values + 1, values + count}));
+    return train_lm::run_program(train_lm::parse_command({values + 1, values + count}));
   } catch (std::exception const& failure) {
     std::cerr << "train_lm: " << failure.what() << '\n';
     return 2;

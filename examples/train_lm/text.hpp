@@ -8,7 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "train_lm/atomic_file.hpp"
 #include "train_lm/counter_random.hpp"
 #include "train_lm/model.hpp"
 
@@ -27,15 +26,6 @@ class text {
       training_ += bytes.substr(begin, cut - begin);
       validation_ += bytes.substr(cut, end - cut);
     }
-  }
-
-  /// errors  std::runtime_error if the file cannot be read.
-  static text from_file(std::string const& path) {
-    std::ifstream file{path, std::ios::binary};
-    std::string const bytes{std::istreambuf_iterator<char>{file}, {}};
-    if (!file.good() && !file.eof())
-      throw std::runtime_error("cannot read " + path);
-    return text{bytes};
   }
 
   std::string_view training() const { return training_; }

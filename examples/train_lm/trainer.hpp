@@ -22,6 +22,7 @@ namespace train_lm {
 struct recipe {
   std::string name;
   projection_factory<float> projections;
+  std::string products = "exact";  ///< how its sums are made, for a checkpoint to remember
 };
 
 struct training_options {
@@ -43,6 +44,7 @@ class trainer {
   trainer(recipe const& use, model_config const& config, training_options const& options,
           text const& lines, parallel_for const& parallel)
       : name_{use.name},
+        products_{use.products},
         options_{options},
         text_{lines},
         parallel_{parallel},
@@ -106,6 +108,7 @@ class trainer {
     }
     return {{"format", "nibble train_lm 1"},
             {"recipe", name_},
+            {"products", products_},
             {"pattern", config.pattern},
             {"sizes", list(config.width, config.hidden, config.scan.inner, config.scan.heads,
                            config.scan.groups, config.scan.state, config.heads.queries,
@@ -129,7 +132,7 @@ class trainer {
   }
   run_state state() { return {model_.trained(), optimizer_, losses_}; }
 
-  std::string name_;
+  std::string name_, products_;
   training_options options_;
   text const& text_;
   parallel_for const& parallel_;

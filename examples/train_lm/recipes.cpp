@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of recipes, apart from the rest because it makes the library's loops for every recipe:
+// most of what there is to compile.
+#include "train_lm/recipes.hpp"
+
+#include "nibble/recipes/bf16.hpp"
+#include "nibble/recipes/four_over_six.hpp"
+#include "nibble/recipes/fp8.hpp"
+#include "train_lm/ablations.hpp"
+
+namespace train_lm {
+namespace {
+
+template <class Recipe>
+known_recipe entry(char const* name, char const* about) {
+  return {name, about, [](nibble::product mode, std::shared_ptr<operand_statistics> statistics) {
+            return mode == nibble::product::exact
+                       ? quantized_projections<Recipe, nibble::product::exact>(statistics)
+                       : quantized_projections<Recipe, nibble::product::fast>(statistics);
+          }};
+}
+
+}  // namespace
+
+std::vector<known_recipe> const& known_recipes() {
+  using namespace ablations;
+  namespace library = nibble::recipes;
+  static std::vector<known_recipe> const all{
+      entry<library::bf16>("bf16", "the baseline: every operand rounded to BF16"),
+      entry<library::fp8>("fp8", "E4M3, 128x128 weights, 1x128 activations and gradients"),
+      entry<library::nvfp4>("nvfp4", "NVIDIA's recipe"),
+      entry<library::mxfp4>("mxfp4", "MXFP4, otherwise as nvfp4"),
+      entry<library::four_over_six>("four_over_six", "nvfp4 with 4/6 scales in the forward pass"),
+      entry<nvfp4_no_sr>("nvfp4_no_sr", "nvfp4 with gradients rounded to nearest"),
+      entry<nvfp4_no_hadamard>("nvfp4_no_hadamard", "nvfp4 without the rotation in wgrad"),
+      entry<nvfp4_1d_weights>("nvfp4_1d_weights", "nvfp4 with weights in 1x16 blocks"),
+      entry<nvfp4_no_bf16_layers>("nvfp4_no_bf16_layers", "nvfp4 in every layer"),
+      entry<nvfp4_sr_activations>("nvfp4_sr_activations",
+                                  "nvfp4 with activations rounded stochastically too"),
+      entry<nvfp4_no_tensor_scale>("nvfp4_no_tensor_scale",
+                                   "nvfp4 with gradients that lack the FP32 tensor scale"),
+      entry<mxfp4_nearest>("mxfp4_nearest", "MXFP4, all to nearest, no rotation"),
+  };
+  return all;
+}
+
+}  // namespace train_lm
