@@ -36,11 +36,13 @@ FOLDERS = {
 # Headers directly in include/nibble that are not vocabulary types (layer 3).
 FILES = {
     "view": Level(4, "view", False, True),
+    "part": Level(4, "view", False, True),
     "quantizer": Level(5, "quantizer", False, False),
     "nibble.hpp": Level(5, "umbrella", False, False),
     "matrix": Level(6, "umbrella", False, False),
     "nibble.cuh": Level(6, "umbrella", False, False),
     "quantize": Level(6, "matrix", False, False),
+    "quantize_both": Level(6, "matrix", False, False),
     "dequantize": Level(6, "matrix", False, False),
     "matmul": Level(6, "matrix", False, False),
     "linear": Level(6, "matrix", False, False),
