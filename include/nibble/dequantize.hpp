@@ -37,7 +37,7 @@ enum class domain {
 /// rule    code * ((scale * amax) * fl(1 / range)) for NVFP4, see the policies; rounded once more to the
 ///         result's type.
 /// errors  std::invalid_argument for shapes that do not fit, std::runtime_error as quantize.
-/// bits    identical on every machine, for any number of threads and any strides.
+/// bits    identical on every machine, for any number of threads and any strides; a NaN is 0x7FC00000.
 template <class Block, class ScaleLayout, class Out, class Quantizer, class Parallel = threads>
 void dequantize(quantized_view<Block, ScaleLayout> const& in, Out const& result, Quantizer const& q,
                 domain which = domain::original, Parallel const& parallel = {}) {
@@ -76,11 +76,11 @@ void dequantize(quantized_view<Block, ScaleLayout> const& in, Out const& result,
       auto* const target = width > 0 ? &result(row, 0) : nullptr;
       if (stride == 1) {  // apart, because it vectorises
         for (matrix_index c = 0; c < width; ++c) {
-          target[c] = static_cast<value_type>(values[static_cast<std::size_t>(c)]);
+          target[c] = static_cast<value_type>(detail::canonical(values[static_cast<std::size_t>(c)]));
         }
       } else {
         for (matrix_index c = 0; c < width; ++c) {
-          target[c * stride] = static_cast<value_type>(values[static_cast<std::size_t>(c)]);
+          target[c * stride] = static_cast<value_type>(detail::canonical(values[static_cast<std::size_t>(c)]));
         }
       }
     }

@@ -102,7 +102,7 @@ void finish_element(Out const& out, matrix_index i, matrix_index j, float sum, f
     result = arch::add(result, arch::multiply(e.beta, static_cast<float>(out(i, j))));
   }
   if (e.bias != nullptr) result = arch::add(result, e.bias[j]);
-  out(i, j) = static_cast<std::remove_cv_t<typename Out::value_type>>(result);
+  out(i, j) = static_cast<std::remove_cv_t<typename Out::value_type>>(canonical(result));
 }
 
 /// Units of 2^-20 in a chunk's sum, which is a multiple of it: every product of two elements is a

@@ -8,6 +8,7 @@
 #include "nibble/metrics.hpp"
 #include "nibble/nibble.hpp"
 #include "nibble/quantize.hpp"
+#include "nibble/quantize_both.hpp"
 #include "nibble/quantized_matrix.hpp"
 #include "nibble/recipe.hpp"
 #include "nibble/recipes/bf16.hpp"

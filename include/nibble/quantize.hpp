@@ -182,22 +182,17 @@ void store(typename Quantizer::result_type const& blocks, matrix_index row, matr
     for (int b = 0; b < Quantizer::blocks_per_row; ++b) {
       matrix_index const first = column + b * size;
       if (first >= out.columns()) break;
-      Block const* block = nullptr;
-      if constexpr (Quantizer::is_one_block) {
-        block = &blocks;
-      } else {
-        block = &blocks.blocks[r][b];
-      }
-      auto const* source = block->codes.bytes();
+      Block const& block = Quantizer::block_of(blocks, r, b);
+      auto const* source = block.codes.bytes();
       auto const place = out.codes.accessor().offset(
           out.codes.data_handle(),
           static_cast<std::size_t>((row + r) * out.codes.stride(0) + first));
       std::uint8_t* target = place.bytes + place.first * Block::element_type::format.width() / 8;
-      __builtin_memcpy(target, source, decltype(block->codes)::size_bytes);
+      __builtin_memcpy(target, source, decltype(block.codes)::size_bytes);
       if (out.rows_per_scale() == 1) {
-        out.scales(row + r, first / size) = block->scale;
+        out.scales(row + r, first / size) = block.scale;
       } else if (r == 0) {
-        out.scales(row / size, first / size) = block->scale;
+        out.scales(row / size, first / size) = block.scale;
       }
     }
   }

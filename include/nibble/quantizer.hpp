@@ -59,10 +59,11 @@ struct quantizer {
   static constexpr auto rows_ = static_cast<std::size_t>(group.rows);
   static constexpr auto columns_ = static_cast<std::size_t>(group.columns);
 
-  [[no_unique_address]] Scaling scaling{};
-  [[no_unique_address]] Rounding rounding{};
-  [[no_unique_address]] Transform transform{};
-  [[no_unique_address]] Correction correction{};
+  // Not [[no_unique_address]]: nvcc takes no kernel parameter that is empty all through.
+  Scaling scaling{};
+  Rounding rounding{};
+  Transform transform{};
+  Correction correction{};
 
   /// What follows from the amax, to be computed once for all groups under it.
   [[nodiscard]] NIBBLE_HD static constexpr factors prepare(tensor_amax amax) noexcept {
@@ -126,6 +127,17 @@ struct quantizer {
     }
   }
 
+  /// The block of a result that is in row r of the group, number b from the left.
+  [[nodiscard]] NIBBLE_HD static constexpr Block const& block_of(result_type const& result,
+                                                                [[maybe_unused]] int r,
+                                                                [[maybe_unused]] int b) noexcept {
+    if constexpr (is_one_block) {
+      return result;
+    } else {
+      return result.blocks[r][b];
+    }
+  }
+
   /// Quantizes one group of a tensor with this amax.
   template <class In>
   [[nodiscard]] NIBBLE_HD constexpr result_type operator()(In const& in, tensor_amax amax,
@@ -170,6 +182,7 @@ struct quantizer {
         invert_at(result.values + first);
       }
     }
+    for (float& value : result.values) value = detail::canonical(value);
     return result;
   }
 

@@ -7,6 +7,7 @@
 #include "nibble/arch/lanes.hpp"
 #include "nibble/format/encode.hpp"
 #if NIBBLE_HAS_DEVICE
+#include "nibble/arch/e2m1.cuh"
 #include "nibble/arch/ptx.cuh"
 #endif
 
@@ -20,6 +21,11 @@ template <format::float_format Format>
     if (!detail::constant_evaluated()) {
       return ptx::cvt_rn_satfinite_e4m3x2_f32(value, 0.0f) & 0xFFu;
     }
+  }
+#endif
+#if NIBBLE_HAS_DEVICE
+  if constexpr (Format == format::bf16) {
+    if (!detail::constant_evaluated()) return ptx::cvt_rn_bf16_f32(value);
   }
 #endif
   if constexpr (Format == format::bf16) {
@@ -59,6 +65,20 @@ template <format::float_format Format>
   if constexpr (Format.width() <= 8) {
     if (!detail::constant_evaluated()) return format::values_of<Format>.value[code & Format.mask()];
   }
+#else
+  if constexpr (Format.has_zero && Format.exponent_bits < 8 && Format.bias >= 0) {
+    if (!detail::constant_evaluated()) {
+      // The code's magnitude where a float has exponent and mantissa is the value times 2^(bias - 127),
+      // subnormal or not: one exact product makes it right. No branch, no count of leading zeros.
+      constexpr float factor = format::decode<format::bf16>(static_cast<std::uint32_t>(254 - Format.bias) << 7);
+      std::uint32_t const magnitude = code & Format.magnitude_mask();
+      std::uint32_t const sign = (code & Format.sign_mask()) != 0 ? 0x8000'0000u : 0u;
+      if (magnitude < Format.first_special()) {
+        auto const bits = magnitude << (23 - Format.mantissa_bits) | sign;
+        return ptx::mul_rn_f32(detail::float_from_bits(bits), factor);
+      }
+    }
+  }
 #endif
   return format::decode<Format>(code);
 }
@@ -67,6 +87,8 @@ template <format::float_format Format>
 [[nodiscard]] NIBBLE_HD constexpr std::uint32_t encode_e2m1x8(float const (&values)[8]) noexcept {
 #if NIBBLE_HAS_CVT_E2M1
   if (!detail::constant_evaluated()) return ptx::cvt_rn_satfinite_e2m1x8_f32(values);
+#elif NIBBLE_HAS_DEVICE
+  if (!detail::constant_evaluated()) return encode_e2m1x8_by_addition(values);
 #endif
   std::uint32_t codes = 0;
   for (int i = 0; i < 8; ++i) codes |= encode<format::e2m1>(values[i]) << (4 * i);

@@ -61,6 +61,46 @@ __device__ __forceinline__ float fma_rn_f32(float a, float b, float c) {
   return d;
 }
 
+/// bf16 bits of a float, rounded to nearest even; NaN becomes 0x7fff.
+/// rule    cvt.rn.bf16.f32 d, a; every target from sm_80 on.
+__device__ __forceinline__ unsigned short cvt_rn_bf16_f32(float a) {
+  unsigned short d;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(d) : "f"(a));
+  return d;
+}
+
+/// The sum, rounded toward zero.
+/// rule    add.rz.f32 d, a, b;
+__device__ __forceinline__ float add_rz_f32(float a, float b) {
+  float d;
+  asm("add.rz.f32 %0, %1, %2;" : "=f"(d) : "f"(a), "f"(b));
+  return d;
+}
+
+/// a * b + c, rounded once toward zero.
+/// rule    fma.rz.f32 d, a, b, c;
+__device__ __forceinline__ float fma_rz_f32(float a, float b, float c) {
+  float d;
+  asm("fma.rz.f32 %0, %1, %2, %3;" : "=f"(d) : "f"(a), "f"(b), "f"(c));
+  return d;
+}
+
+/// |a|; NaN becomes 0x7fffffff.
+/// rule    abs.f32 d, a; ptxas makes it part of the instruction that uses it.
+__device__ __forceinline__ float abs_f32(float a) {
+  float d;
+  asm("abs.f32 %0, %1;" : "=f"(d) : "f"(a));
+  return d;
+}
+
+/// The larger of a and |b|; a NaN loses against a number.
+/// rule    abs.f32 t, b; max.f32 d, a, t;
+__device__ __forceinline__ float max_abs_f32(float a, float b) {
+  float d;
+  asm("{ .reg .f32 t; abs.f32 t, %2; max.f32 %0, %1, t; }" : "=f"(d) : "f"(a), "f"(b));
+  return d;
+}
+
 /// Is a below b? False where either is NaN.
 /// rule    setp.lt.f32 p, a, b; under --use_fast_math the operator < takes subnormals for zeros.
 __device__ __forceinline__ bool setp_lt_f32(float a, float b) {

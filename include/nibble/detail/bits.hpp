@@ -42,6 +42,11 @@ inline constexpr float largest_float = 0x1.FFFFFEp127f;
   return float_from_bits(magnitude_bits(value));
 }
 
+/// `value`, but every NaN as 0x7FC00000: which NaN an operation yields differs between x86, Arm and GPUs.
+[[nodiscard]] NIBBLE_HD constexpr float canonical(float value) noexcept {
+  return magnitude_bits(value) > infinity_bits ? float_from_bits(0x7FC0'0000u) : value;
+}
+
 /// How many bits `value` needs: position of its highest one, plus one; 0 for 0.
 [[nodiscard]] NIBBLE_HD constexpr int bit_width(std::uint64_t value) noexcept {
   int width = 0;

@@ -11,15 +11,12 @@ namespace nibble::format {
 ///
 /// shape   code: the low Format.width() bits count, higher bits are ignored.
 /// rule    see float_format; integer arithmetic only, so subnormals survive flush-to-zero.
-/// errors  a NaN code gives a quiet NaN that keeps the sign and the mantissa bits.
+/// errors  a NaN code gives a NaN that keeps the sign and the mantissa bits, quiet but for bf16's own
+///         signalling ones.
 /// bits    identical everywhere.
 template <float_format Format>
 [[nodiscard]] NIBBLE_HD constexpr float decode(std::uint32_t code) noexcept {
-  if constexpr (Format == bf16) {  // the upper half of a float: no branch, so loops vectorise
-    std::uint32_t const bits = code << 16;
-    bool const is_nan = (bits & 0x7FFF'FFFFu) > detail::infinity_bits;
-    return detail::float_from_bits(bits | (is_nan ? 0x0040'0000u : 0u));
-  }
+  if constexpr (Format == bf16) return detail::float_from_bits(code << 16);  // half of a float
   std::uint32_t const magnitude = code & Format.magnitude_mask();
   std::uint32_t const sign = (code & Format.sign_mask()) != 0 ? 0x8000'0000u : 0u;
   std::uint32_t const mantissa = magnitude & ((1u << Format.mantissa_bits) - 1u);

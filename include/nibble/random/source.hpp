@@ -44,6 +44,18 @@ NIBBLE_HD constexpr void fill(Source const& s, std::uint64_t index,
     }
   }
 #endif
+  if constexpr (N % per_call == 0) {  // whole calls: places known beforehand, so a GPU keeps registers
+    if (index % per_call == 0) {
+      for (std::size_t first = 0; first < N; first += per_call) {
+        words const drawn = s((index + first) / per_call);
+        for (std::size_t i = 0; i < per_call; ++i) {
+          random[first + i] =
+              (drawn.value[i / per_word] >> (Bits * (i % per_word))) & ((1u << Bits) - 1u);
+        }
+      }
+      return;
+    }
+  }
   words drawn = s(index / per_call);
   for (std::size_t i = 0; i < N; ++i) {
     std::uint64_t const element = index + i;

@@ -43,6 +43,13 @@ struct stochastic {
         return codes;
       }
     }
+#elif NIBBLE_HAS_DEVICE
+    if constexpr (T::format == format::e2m1 && N % 8 == 0 && Bits <= 16) {
+      if (!detail::constant_evaluated()) {
+        arch::encode_e2m1_stochastic<Bits>(values, random, codes.bytes());
+        return codes;
+      }
+    }
 #endif
     for (int i = 0; i < int{N}; ++i) codes.set(i, round<T>(values[i], random[i]));
     return codes;

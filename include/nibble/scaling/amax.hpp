@@ -34,9 +34,15 @@ struct amax {
   template <class Block, std::size_t Rows>
   [[nodiscard]] NIBBLE_HD static constexpr chosen<typename Block::scale_type> choose(
       float const (&values)[Rows][std::size_t{Block::size}], tensor_scale::factors const& f) noexcept {
+    return choose_for<Block>(tile_amax(values), f);
+  }
+
+  /// The scale of a tile whose largest magnitude is known.
+  template <class Block>
+  [[nodiscard]] NIBBLE_HD static constexpr chosen<typename Block::scale_type> choose_for(
+      float block_amax, tensor_scale::factors const& f) noexcept {
     using Scale = typename Block::scale_type;
     constexpr float full = target<typename Block::element_type>;
-    float const block_amax = tile_amax(values);
     if constexpr (std::is_same_v<Scale, float>) {
       float encode = arch::minimum(arch::divide(full, block_amax), detail::largest_float);
       if (arch::equal(block_amax, 0) || arch::equal(encode, 0)) encode = 1;

@@ -49,12 +49,27 @@ concept policy = requires(S const& s, float const (&values)[rows<Block>(S::shape
   } noexcept -> std::same_as<chosen<typename Block::scale_type>>;
 };
 
+/// A policy that needs no more of a tile than its largest magnitude: threads can then share a tile.
+template <class S, class Block>
+concept needs_amax_only = policy<S, Block> && requires(float amax, tensor_scale::factors f) {
+  {
+    S::template choose_for<Block>(amax, f)
+  } noexcept -> std::same_as<chosen<typename Block::scale_type>>;
+};
+
 /// The bits of the largest magnitude of a row, NaN aside.
 template <std::size_t Columns>
 [[nodiscard]] NIBBLE_HD constexpr std::uint32_t row_amax_bits(float const (&values)[Columns]) noexcept {
 #if NIBBLE_HAS_LANES
   if constexpr (Columns % 16 == 0) {
     if (!detail::constant_evaluated()) return arch::lanes::amax_bits(values);
+  }
+#endif
+#if NIBBLE_HAS_DEVICE
+  if (!detail::constant_evaluated()) {
+    float found = 0;
+    for (float const value : values) found = arch::ptx::max_abs_f32(found, value);
+    return detail::float_bits(found);
   }
 #endif
   std::uint32_t largest = 0;

@@ -28,11 +28,18 @@ struct power_of_two {
 
   template <class Block, std::size_t Rows>
   [[nodiscard]] NIBBLE_HD static constexpr chosen<typename Block::scale_type> choose(
-      float const (&values)[Rows][std::size_t{Block::size}], tensor_scale::factors const&) noexcept {
+      float const (&values)[Rows][std::size_t{Block::size}], tensor_scale::factors const& f) noexcept {
+    return choose_for<Block>(tile_amax(values), f);
+  }
+
+  /// The scale of a tile whose largest magnitude is known.
+  template <class Block>
+  [[nodiscard]] NIBBLE_HD static constexpr chosen<typename Block::scale_type> choose_for(
+      float block_amax, tensor_scale::factors const&) noexcept {
     static_assert(std::is_same_v<typename Block::scale_type, e8m0>,
                   "got a block whose scale is not e8m0; power_of_two needs one, use scaling::amax");
     constexpr auto largest = format::dissect(static_cast<float>(limits<typename Block::element_type>::max()));
-    auto const amax = format::dissect(tile_amax(values));
+    auto const amax = format::dissect(block_amax);
     int exponent = -127;
     if (amax.significand != 0) {
       exponent = amax.exponent - largest.exponent;

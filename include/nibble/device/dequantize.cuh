@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole matrices of blocks back to floats on the device: the bytes of nibble::dequantize.
+#pragma once
+
+#include <cuda/stream_ref>
+
+#include "nibble/dequantize.hpp"
+#include "nibble/device/group.cuh"
+#include "nibble/device/status.cuh"
+
+namespace nibble::device {
+
+namespace detail {
+
+/// One thread, one group: decodes its blocks, undoes the transform if asked, writes what is inside.
+template <class In, class Out, class Quantizer, bool Contiguous>
+__global__ void __launch_bounds__(256) dequantize_groups(In in, Out result, Quantizer q, domain which) {
+  using Block = typename In::block_type;
+  using value_type = std::remove_cv_t<typename Out::value_type>;
+  constexpr int size = Block::size;
+  constexpr int columns = Quantizer::group.columns;
+  constexpr bool one_amax = Quantizer::outer::shares == tensor_scale::granularity::tensor ||
+                            Quantizer::outer::shares == tensor_scale::granularity::none;
+  auto const shared = Quantizer::prepare({one_amax ? in.amax(0, 0) : 0.0f});
+  matrix_index const across = nibble::detail::ceil_div<matrix_index>(in.columns(), columns);
+  matrix_index const count = across * in.rows();
+  matrix_index const step = static_cast<matrix_index>(gridDim.x) * blockDim.x;
+  for (matrix_index g = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x; g < count;
+       g += step) {
+    auto const [row, at] = split(g, across);
+    matrix_index const column = at * columns;
+    float values[std::size_t{columns}];
+    auto const factors = one_amax ? shared : Quantizer::prepare({in.amax_of(row, column)});
+    for (int b = 0; b < columns / size; ++b) {
+      matrix_index const block = column / size + b;
+      nibble::row<float, size> decoded{};
+      if (block < in.scales.extent(1)) {
+        Block const stored{
+            load_codes<Contiguous, typename Quantizer::element_type, size>(code_address(in, row, block)),
+            in.scale(row, block)};
+        decoded = Quantizer::decode(stored, factors);
+      }
+      for (int i = 0; i < size; ++i) values[b * size + i] = decoded[i];
+    }
+    if constexpr (Quantizer::transform_type::size > 1) {
+      if (which == domain::original) {
+        for (int first = 0; first < columns; first += Quantizer::transform_type::size) {
+          q.invert_at(values + first);
+        }
+      }
+    }
+    if constexpr (Contiguous) {
+      constexpr int per_vector = 16 / static_cast<int>(sizeof(value_type));
+      struct alignas(16) vector {
+        value_type value[std::size_t{per_vector}];
+      };
+      value_type* const to = &result(row, column);
+      for (int first = 0; first < columns; first += per_vector) {
+        vector v;
+        for (int i = 0; i < per_vector; ++i) v.value[i] = written_as<value_type>(values[first + i]);
+        *reinterpret_cast<vector*>(to + first) = v;
+      }
+    } else {
+      for (int c = 0; c < columns && column + c < result.extent(1); ++c) {
+        result(row, column + c) = written_as<value_type>(values[c]);
+      }
+    }
+  }
+}
+
+}  // namespace detail
+
+/// Writes the numbers that a quantized matrix stands for; see nibble::dequantize.
+///
+/// errors  shape_mismatch: the result has not the shape that was quantized. Allocates nothing, can be
+///         captured in a graph.
+/// bits    those of nibble::dequantize, for any launch shape.
+template <class Block, class ScaleLayout, class Out, class Quantizer>
+status dequantize(::cuda::stream_ref stream, quantized_view<Block, ScaleLayout> const& in,
+                  Out const& result, Quantizer const& q, domain which = domain::original) {
+  using view = quantized_view<Block, ScaleLayout>;
+  using value_type = std::remove_cv_t<typename Out::value_type>;
+  constexpr matrix_index columns = Quantizer::group.columns;
+  if (result.extent(0) != in.rows() || result.extent(1) > in.columns() ||
+      result.extent(1) <= in.columns() - Quantizer::transform_type::size) {
+    return status::shape_mismatch;
+  }
+  if (in.rows() == 0 || in.columns() == 0) return status::success;
+  matrix_index const groups = in.rows() * nibble::detail::ceil_div<matrix_index>(in.columns(), columns);
+  matrix_index const needed = nibble::detail::ceil_div<matrix_index>(groups, 256);
+  constexpr matrix_index most = 132 * 8 * 16;
+  auto const grid = static_cast<unsigned>(needed < most ? needed : most);
+  bool const is_contiguous =
+      result.extent(1) % columns == 0 && result.stride(1) == 1 &&
+      static_cast<std::size_t>(result.stride(0)) * sizeof(value_type) % 16 == 0 &&
+      is_aligned(result.data_handle(), 16) && is_aligned(in.codes.data_handle().bytes, 8) &&
+      in.codes.data_handle().first == 0;
+  if (is_contiguous) {
+    detail::dequantize_groups<view, Out, Quantizer, true>
+        <<<grid, 256, 0, stream.get()>>>(in, result, q, which);
+  } else {
+    detail::dequantize_groups<view, Out, Quantizer, false>
+        <<<grid, 256, 0, stream.get()>>>(in, result, q, which);
+  }
+  return cudaPeekAtLastError() == cudaSuccess ? status::success : status::launch_failed;
+}
+
+}  // namespace nibble::device

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Groups of a matrix to and from one thread's registers: the building blocks of the kernels, and of a
+// kernel author's own.
+#pragma once
+
+#include "nibble/quantized_matrix.hpp"
+#include "nibble/quantizer.hpp"
+
+namespace nibble::device {
+
+/// Where bytes may be read or written 16, or 8, at a time.
+[[nodiscard]] inline bool is_aligned(void const* pointer, std::size_t bytes) noexcept {
+  return reinterpret_cast<std::uintptr_t>(pointer) % bytes == 0;
+}
+
+/// g / across and g % across; in 32 bits where that is enough, since 64-bit division takes 70 instructions.
+struct row_and_rest {
+  matrix_index row, rest;
+};
+[[nodiscard]] __device__ __forceinline__ row_and_rest split(matrix_index g, matrix_index across) {
+  if ((static_cast<std::uint64_t>(g) | static_cast<std::uint64_t>(across)) >> 32 == 0) {
+    auto const small = static_cast<std::uint32_t>(g), divisor = static_cast<std::uint32_t>(across);
+    return {small / divisor, small % divisor};
+  }
+  return {g / across, g % across};
+}
+
+/// A result as it is written: NaN as 0x7FC00000 in a float, and as the narrower types have it anyway.
+template <class T>
+[[nodiscard]] __device__ __forceinline__ T written_as(float value) {
+  if constexpr (std::is_same_v<T, float>) {
+    return nibble::detail::canonical(value);
+  } else {
+    return static_cast<T>(value);
+  }
+}
+
+/// N consecutive values as floats, by loads of 16 bytes.
+///
+/// shape   from: N values of float, bf16, fp16 or CUDA's types of those sizes, 16-byte aligned; one thread.
+template <std::size_t N, class T>
+__device__ __forceinline__ void load_vectors(T const* from, float (&values)[N]) {
+  constexpr std::size_t per_vector = 16 / sizeof(T);
+  static_assert(N % per_vector == 0, "got a count that is no whole number of 16-byte vectors");
+  for (std::size_t first = 0; first < N; first += per_vector) {
+    struct alignas(16) vector {
+      T value[per_vector];
+    };
+    vector const v = *reinterpret_cast<vector const*>(from + first);
+    for (std::size_t i = 0; i < per_vector; ++i) values[first + i] = static_cast<float>(v.value[i]);
+  }
+}
+
+/// One group of a matrix, element by element, zero where it reaches beyond the edge; any strides.
+template <std::size_t Rows, std::size_t Columns, class In>
+__device__ __forceinline__ void load_checked(In const& in, matrix_index row, matrix_index column,
+                                             float (&values)[Rows][Columns]) {
+  for (std::size_t r = 0; r < Rows; ++r) {
+    for (std::size_t c = 0; c < Columns; ++c) {
+      matrix_index const i = row + static_cast<matrix_index>(r);
+      matrix_index const j = column + static_cast<matrix_index>(c);
+      values[r][c] =
+          i < in.extent(0) && j < in.extent(1) ? static_cast<float>(in(i, j)) : 0.0f;
+    }
+  }
+}
+
+/// Writes the codes of one block, 8 bytes at a time where the target allows it.
+template <bool Aligned, class Element, int N>
+__device__ __forceinline__ void store_codes(packed<Element, N> const& codes, std::uint8_t* to) {
+  constexpr std::size_t bytes = packed<Element, N>::size_bytes;
+  if constexpr (Aligned && bytes % 8 == 0) {
+    for (std::size_t first = 0; first < bytes; first += 8) {
+      std::uint64_t word = 0;
+      for (std::size_t i = 0; i < 8; ++i) {
+        word |= static_cast<std::uint64_t>(codes.bytes()[first + i]) << (8 * i);
+      }
+      *reinterpret_cast<std::uint64_t*>(to + first) = word;
+    }
+  } else {
+    for (std::size_t i = 0; i < bytes; ++i) to[i] = codes.bytes()[i];
+  }
+}
+
+/// Reads the codes of one block, 8 bytes at a time where the target allows it.
+template <bool Aligned, class Element, int N>
+__device__ __forceinline__ packed<Element, N> load_codes(std::uint8_t const* from) {
+  constexpr std::size_t bytes = packed<Element, N>::size_bytes;
+  packed<Element, N> codes{};
+  if constexpr (Aligned && bytes % 8 == 0) {
+    for (std::size_t first = 0; first < bytes; first += 8) {
+      auto const word = *reinterpret_cast<std::uint64_t const*>(from + first);
+      for (std::size_t i = 0; i < 8; ++i) {
+        codes.bytes()[first + i] = static_cast<std::uint8_t>(word >> (8 * i));
+      }
+    }
+  } else {
+    for (std::size_t i = 0; i < bytes; ++i) codes.bytes()[i] = from[i];
+  }
+  return codes;
+}
+
+/// The address of the code byte at which block `block` of row `row` begins.
+template <class View>
+[[nodiscard]] __device__ __forceinline__ auto* code_address(View const& out, matrix_index row,
+                                                            matrix_index block) {
+  constexpr auto bytes = static_cast<matrix_index>(decltype(View::block_type::codes)::size_bytes);
+  auto const handle = out.codes.data_handle();
+  return handle.bytes + handle.first * View::block_type::element_type::format.width() / 8 +
+         (row * out.codes.stride(0) / View::block_type::size + block) * bytes;
+}
+
+}  // namespace nibble::device

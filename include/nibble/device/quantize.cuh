@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole matrices to blocks on the device, asynchronous on a stream: the bytes of nibble::quantize.
+#pragma once
+
+#include <cuda/stream_ref>
+
+#include "nibble/device/amax.cuh"
+#include "nibble/device/group.cuh"
+#include "nibble/device/status.cuh"
+
+namespace nibble::device {
+
+namespace detail {
+
+inline constexpr int threads_per_block = 256;
+
+/// The kernels' view of where an element is; see nibble::position.
+template <class Out>
+__device__ __forceinline__ position position_of(Out const& out, matrix_index row, matrix_index column) {
+  return {static_cast<std::uint64_t>(row * out.columns() + column),
+          static_cast<std::uint64_t>(out.columns())};
+}
+
+/// One thread, one group, any shape; any strides, or, if Vector, rows of whole groups loaded 16 bytes wide.
+template <bool Vector, class In, class Out, class Quantizer>
+__global__ void __launch_bounds__(threads_per_block) quantize_groups(In in, Out out, Quantizer q) {
+  using Block = typename Out::block_type;
+  constexpr auto rows = static_cast<std::size_t>(Quantizer::group.rows);
+  constexpr auto columns = static_cast<std::size_t>(Quantizer::group.columns);
+  constexpr bool one_amax = Quantizer::outer::shares == tensor_scale::granularity::tensor ||
+                            Quantizer::outer::shares == tensor_scale::granularity::none;
+  auto const shared = Quantizer::prepare({one_amax ? out.amax(0, 0) : 0.0f});
+  matrix_index const across = nibble::detail::ceil_div<matrix_index>(out.columns(), columns);
+  matrix_index const count = across * nibble::detail::ceil_div<matrix_index>(out.rows(), rows);
+  matrix_index const step = static_cast<matrix_index>(gridDim.x) * blockDim.x;
+  for (matrix_index g = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x; g < count;
+       g += step) {
+    auto const [group_row, group_column] = split(g, across);
+    matrix_index const row = group_row * matrix_index{rows}, column = group_column * matrix_index{columns};
+    float values[rows][columns];
+    if constexpr (Vector) {
+      load_vectors(&in(row, column), values[0]);
+    } else {
+      load_checked(in, row, column, values);
+    }
+    for (auto& one : values) q.transform_row(one);
+    auto const factors = one_amax ? shared : Quantizer::prepare({out.amax_of(row, column)});
+    auto const result = q.encode(values, factors, position_of(out, row, column));
+    for (int r = 0; r < Quantizer::group.rows && row + r < out.rows(); ++r) {
+      for (int b = 0; b < Quantizer::blocks_per_row; ++b) {
+        matrix_index const block = column / Block::size + b;
+        if (block >= out.scales.extent(1)) break;
+        Block const& made = Quantizer::block_of(result, r, b);
+        store_codes<Vector>(made.codes, code_address(out, row + r, block));
+        if (out.rows_per_scale() == 1) {
+          out.scales(row + r, block) = made.scale;
+        } else if (r == 0) {
+          out.scales(row / Block::size, block) = made.scale;
+        }
+      }
+    }
+  }
+}
+
+/// One thread, one row block of a contiguous matrix without ragged edges, plain scales: no index needs a
+/// division, loads are 16 bytes wide and a warp's stores are contiguous.
+template <class T, class Block, class Quantizer>
+__global__ void __launch_bounds__(threads_per_block)
+    quantize_flat(T const* in, std::uint8_t* codes, typename Block::scale_type* scales,
+                  float const* amax, matrix_index blocks, Quantizer q) {
+  auto const factors = Quantizer::prepare({amax != nullptr ? *amax : 0.0f});
+  matrix_index const step = static_cast<matrix_index>(gridDim.x) * blockDim.x;
+  for (matrix_index b = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x; b < blocks;
+       b += step) {
+    float values[1][std::size_t{Block::size}];
+    load_vectors(in + b * Block::size, values[0]);
+    q.transform_row(values[0]);
+    Block const made = q.encode(values, factors, static_cast<std::uint64_t>(b) * Block::size);
+    store_codes<true>(made.codes,
+                      codes + b * static_cast<matrix_index>(decltype(made.codes)::size_bytes));
+    scales[b] = made.scale;
+  }
+}
+
+/// Half a warp, one 16x16 tile: lane r of the half has row r, the largest magnitude goes round by shuffles.
+template <class T, class Out, class Quantizer>
+__global__ void __launch_bounds__(threads_per_block)
+    quantize_tiles(T const* in, matrix_index pitch, Out out, Quantizer q) {
+  using Block = typename Out::block_type;
+  constexpr int size = Block::size;
+  matrix_index const across = out.columns() / size;
+  int const r = static_cast<int>(threadIdx.x) % 16;
+  matrix_index const column = (static_cast<matrix_index>(blockIdx.x) * (blockDim.x / 16) + threadIdx.x / 16);
+  if (column >= across) return;  // whole halves of a warp leave together
+  unsigned const mask = 0xFFFFu << (threadIdx.x % 32 / 16 * 16);
+  auto const factors = Quantizer::prepare({out.amax(0, 0)});
+  for (matrix_index tile = blockIdx.y; tile < out.rows() / size; tile += gridDim.y) {
+    matrix_index const row = tile * size + r;
+    float values[std::size_t{size}];
+    load_vectors(in + row * pitch + column * size, values);
+    std::uint32_t largest = scaling::row_amax_bits(values);
+    for (int lane = 8; lane > 0; lane /= 2) {
+      std::uint32_t const other = __shfl_xor_sync(mask, largest, lane);
+      largest = other > largest ? other : largest;
+    }
+    auto const chosen = Quantizer::scaling_type::template choose_for<Block>(
+        nibble::detail::float_from_bits(largest), factors);
+    float scaled[std::size_t{size}];
+    for (int c = 0; c < size; ++c) scaled[c] = arch::multiply(values[c], chosen.encode);
+    auto const codes = q.rounding.template encode<typename Block::element_type>(
+        scaled, static_cast<std::uint64_t>(row * out.columns() + column * size));
+    store_codes<true>(codes, code_address(out, row, column));
+    if (out.rows_per_scale() == 1) {
+      out.scales(row, column) = chosen.scale;
+    } else if (r == 0) {
+      out.scales(tile, column) = chosen.scale;
+    }
+  }
+}
+
+/// Zeros in the scales that belong to no block.
+template <class Out>
+__global__ void clear_padding(Out out) {
+  using layout = typename Out::scale_layout;
+  auto const& mapping = out.scales.mapping();
+  matrix_index const rows = out.scales.extent(0), columns = out.scales.extent(1);
+  matrix_index const tall = nibble::detail::ceil_div<matrix_index>(rows, layout::tile_rows) * layout::tile_rows;
+  matrix_index const wide =
+      nibble::detail::ceil_div<matrix_index>(columns, layout::tile_columns) * layout::tile_columns;
+  matrix_index const step = static_cast<matrix_index>(gridDim.x) * blockDim.x;
+  for (matrix_index i = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x; i < tall * wide;
+       i += step) {
+    matrix_index const r = i / wide, c = i % wide;
+    if (r >= rows || c >= columns) {
+      out.scales.data_handle()[mapping(r, c)] = typename Out::block_type::scale_type{};
+    }
+  }
+}
+
+/// Enough blocks to fill any GPU several times over, and no more than there is work for.
+[[nodiscard]] inline unsigned grid_for(matrix_index items) noexcept {
+  constexpr matrix_index most = 132 * 8 * 16;
+  matrix_index const needed = nibble::detail::ceil_div<matrix_index>(items, threads_per_block);
+  return static_cast<unsigned>(needed < most ? needed : most);
+}
+
+}  // namespace detail
+
+/// Quantizes a matrix under the amaxes in out.amax, which are read on the device.
+///
+/// shape   as nibble::quantize_with_amax; every pointer is one the device can read. Any strides; contiguous,
+///         16-byte aligned matrices without ragged edges take the fast kernels.
+/// errors  a status; nothing is written unless it is success. Allocates nothing, can be captured in a graph.
+/// bits    those of nibble::quantize_with_amax, for any launch shape.
+template <class In, class Block, class ScaleLayout, class Quantizer>
+status quantize_with_amax(::cuda::stream_ref stream, In const& in,
+                          quantized_view<Block, ScaleLayout> const& out, Quantizer const& q) {
+  using view = quantized_view<Block, ScaleLayout>;
+  using value_type = std::remove_cv_t<typename In::value_type>;
+  static_assert(std::is_same_v<typename Quantizer::block_type, Block>,
+                "got a view of other blocks than the quantizer makes");
+  auto const need = shape_for<Quantizer, ScaleLayout>(in.extent(0), in.extent(1));
+  auto const tiles = shape_for<Quantizer, ScaleLayout>(in.extent(0), in.extent(1), true);
+  if (out.rows() != need.rows || out.columns() != need.columns ||
+      (out.scales.extent(0) != need.scale_rows && out.scales.extent(0) != tiles.scale_rows) ||
+      out.scales.extent(1) != need.blocks_per_row() || out.amax.extent(0) != need.amax_rows ||
+      out.amax.extent(1) != need.amax_columns) {
+    return status::shape_mismatch;
+  }
+  if (out.codes.stride(1) != 1 || out.codes.stride(0) % Block::size != 0 ||
+      out.codes.stride(0) < need.pitch()) {
+    return status::code_layout;
+  }
+  if (need.rows == 0 || need.columns == 0) return status::success;
+
+  constexpr bool one_amax = Quantizer::outer::shares == tensor_scale::granularity::tensor ||
+                            Quantizer::outer::shares == tensor_scale::granularity::none;
+  bool const whole = in.extent(1) % Block::size == 0 && in.stride(1) == 1 &&
+                     static_cast<std::size_t>(in.stride(0)) * sizeof(value_type) % 16 == 0 &&
+                     is_aligned(in.data_handle(), 16) &&
+                     is_aligned(out.codes.data_handle().bytes, 8) &&
+                     out.codes.data_handle().first == 0 && out.codes.stride(0) == need.pitch();
+  constexpr int threads = detail::threads_per_block;
+  bool done = false;
+  if constexpr (Quantizer::is_one_block && one_amax &&
+                std::is_same_v<ScaleLayout, ::cuda::std::layout_right> &&
+                std::is_same_v<typename Quantizer::transform_type, transform::identity>) {
+    if (whole && in.stride(0) == in.extent(1)) {
+      matrix_index const blocks = out.rows() * need.blocks_per_row();
+      detail::quantize_flat<value_type, Block><<<detail::grid_for(blocks), threads, 0, stream.get()>>>(
+          in.data_handle(), out.codes.data_handle().bytes, out.scales.data_handle(),
+          out.amax.data_handle(), blocks, q);
+      done = true;
+    }
+  }
+  if constexpr (Quantizer::group.rows == 16 && Quantizer::group.columns == 16 && one_amax &&
+                scaling::needs_amax_only<typename Quantizer::scaling_type, Block>) {
+    if (whole && in.extent(0) % 16 == 0) {
+      matrix_index const across = out.columns() / 16, down = out.rows() / 16;
+      // About eight tiles a thread: the factors then cost little, and every SM has work.
+      auto const wide = static_cast<unsigned>(nibble::detail::ceil_div<matrix_index>(across, threads / 16));
+      matrix_index const tall = nibble::detail::ceil_div<matrix_index>(down, 8);
+      dim3 const grid(wide, static_cast<unsigned>(tall < 65535 ? tall : 65535));
+      detail::quantize_tiles<value_type, view><<<grid, threads, 0, stream.get()>>>(
+          in.data_handle(), static_cast<matrix_index>(in.stride(0)), out, q);
+      done = true;
+    }
+  }
+  if (!done) {
+    matrix_index const groups =
+        nibble::detail::ceil_div<matrix_index>(out.rows(), Quantizer::group.rows) *
+        nibble::detail::ceil_div<matrix_index>(out.columns(), Quantizer::group.columns);
+    if constexpr (Quantizer::group.rows == 1) {
+      if (whole && in.extent(1) % Quantizer::group.columns == 0) {
+        detail::quantize_groups<true, In, view, Quantizer>
+            <<<detail::grid_for(groups), threads, 0, stream.get()>>>(in, out, q);
+        done = true;
+      }
+    }
+    if (!done) {
+      detail::quantize_groups<false, In, view, Quantizer>
+          <<<detail::grid_for(groups), threads, 0, stream.get()>>>(in, out, q);
+    }
+  }
+  if constexpr (requires { ScaleLayout::tile_rows; }) {
+    if (out.scales.mapping().is_whole() && !out.scales.mapping().is_exhaustive()) {
+      detail::clear_padding<view><<<detail::grid_for(out.scales.mapping().required_span_size()), threads,
+                                    0, stream.get()>>>(out);
+    }
+  }
+  return cudaPeekAtLastError() == cudaSuccess ? status::success : status::launch_failed;
+}
+
+/// Quantizes a matrix: find_amax, then quantize_with_amax, on one stream.
+template <class In, class Block, class ScaleLayout, class Quantizer>
+status quantize(::cuda::stream_ref stream, In const& in,
+                quantized_view<Block, ScaleLayout> const& out, Quantizer const& q) {
+  status const found = find_amax(stream, in, out, q);
+  return found == status::success ? quantize_with_amax(stream, in, out, q) : found;
+}
+
+}  // namespace nibble::device

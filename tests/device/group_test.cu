@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pieces that kernels are made of, each in a kernel of one thread.
+#include <doctest/doctest.h>
+
+#include <nibble/bf16.hpp>
+#include <nibble/device/group.cuh>
+
+#include "support/device_memory.cuh"
+
+namespace {
+
+using nibble::matrix_index;
+
+__global__ void split_at(matrix_index const* g, matrix_index const* across, matrix_index* out, int count) {
+  for (int i = 0; i < count; ++i) {
+    auto const parts = nibble::device::split(g[i], across[i]);
+    out[2 * i] = parts.row;
+    out[2 * i + 1] = parts.rest;
+  }
+}
+
+__global__ void round_trip(nibble::bf16 const* from, float* values, std::uint8_t* codes, bool* equal) {
+  float loaded[16];
+  nibble::device::load_vectors(from, loaded);
+  nibble::packed<nibble::fp4_e2m1, 16> packed{};
+  for (int i = 0; i < 16; ++i) {
+    values[i] = loaded[i];
+    packed.set(i, nibble::fp4_e2m1::from_bits(i));
+  }
+  nibble::device::store_codes<true>(packed, codes);
+  auto const wide = nibble::device::load_codes<true, nibble::fp4_e2m1, 16>(codes);
+  auto const narrow = nibble::device::load_codes<false, nibble::fp4_e2m1, 16>(codes);
+  *equal = true;
+  for (int i = 0; i < 8; ++i) {
+    *equal = *equal && wide.bytes()[i] == packed.bytes()[i] && narrow.bytes()[i] == packed.bytes()[i];
+  }
+}
+
+}  // namespace
+
+TEST_CASE("an index splits into row and rest, on both sides of 32 bits") {
+  if (!fixture::has_device()) return;
+  std::vector<matrix_index> const g{0, 6, 7, (1ll << 32) - 1, 1ll << 32, (1ll << 40) + 12345};
+  std::vector<matrix_index> const across{7, 7, 7, 1000, 1000, (1ll << 33) + 1};
+  thrust::device_vector<matrix_index> const a(g.begin(), g.end()), b(across.begin(), across.end());
+  thrust::device_vector<matrix_index> out(2 * g.size());
+  split_at<<<1, 1>>>(thrust::raw_pointer_cast(a.data()), thrust::raw_pointer_cast(b.data()),
+                     thrust::raw_pointer_cast(out.data()), static_cast<int>(g.size()));
+  REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+  for (std::size_t i = 0; i < g.size(); ++i) {
+    CHECK(out[2 * i] == g[i] / across[i]);
+    CHECK(out[2 * i + 1] == g[i] % across[i]);
+  }
+}
+
+TEST_CASE("vectors load in order and codes go out and back, wide or narrow") {
+  if (!fixture::has_device()) return;
+  std::vector<nibble::bf16> host(16);
+  for (int i = 0; i < 16; ++i) host[static_cast<std::size_t>(i)] = nibble::bf16(static_cast<float>(i) - 7.5f);
+  thrust::device_vector<nibble::bf16> const from(host.begin(), host.end());
+  thrust::device_vector<float> values(16);
+  thrust::device_vector<std::uint8_t> codes(8);
+  thrust::device_vector<bool> equal(1);
+  round_trip<<<1, 1>>>(thrust::raw_pointer_cast(from.data()), thrust::raw_pointer_cast(values.data()),
+                       thrust::raw_pointer_cast(codes.data()), thrust::raw_pointer_cast(equal.data()));
+  REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+  for (int i = 0; i < 16; ++i) CHECK(values[i] == static_cast<float>(i) - 7.5f);
+  CHECK(equal[0]);
+  CHECK(codes[0] == 0x10);
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// The device's bytes are the host's, for every policy, shape and layout.
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <vector>
+
+#include <nibble/device/dequantize.cuh>
+#include <nibble/device/quantize.cuh>
+#include <nibble/nibble.hpp>
+
+#include "support/device_memory.cuh"
+#include "support/matrices.hpp"
+
+namespace {
+
+using namespace nibble;
+using tiled = layout::scale_tile_128x4;
+using plain = cuda::std::layout_right;
+
+/// Quantizes the same matrix on both sides and compares codes, scales with their padding, and amaxes.
+template <class ScaleLayout, class T, class Quantizer>
+int different_bytes(fixture::matrix<T> const& values, Quantizer const& q) {
+  auto const expected = quantized<ScaleLayout>(values.view(), q);
+  thrust::device_vector<T> const on_device(values.values.begin(), values.values.end());
+  auto const view = values.view();
+  cuda::std::array<matrix_index, 2> const strides{view.stride(0), view.stride(1)};
+  matrix_view<T const> const in(thrust::raw_pointer_cast(on_device.data()), {view.extents(), strides});
+  fixture::device_matrix<Quantizer, ScaleLayout> out(expected.shape());
+  CHECK(device::quantize(cuda::stream_ref{cudaStream_t{}}, in, out.view(), q) == device::status::success);
+  REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+
+  int differences = 0;
+  auto const compare = [&](void const* a, void const* b, std::size_t size) {
+    for (std::size_t i = 0; i < size; ++i) {
+      differences += static_cast<char const*>(a)[i] != static_cast<char const*>(b)[i];
+    }
+  };
+  auto const codes = fixture::copied(out.codes), scales = fixture::copied(out.scale_bytes);
+  auto const amax = fixture::copied(out.amax);
+  compare(codes.data(), expected.code_bytes().data(), codes.size());
+  compare(scales.data(), expected.scales().data(), scales.size());
+  compare(amax.data(), expected.amax().data(), amax.size() * sizeof(float));
+
+  // And back.
+  fixture::matrix<> host_back(values.rows, values.columns);
+  dequantize(expected.view(), host_back.view(), q);
+  thrust::device_vector<float> back(static_cast<std::size_t>(values.rows * values.columns), -1.0f);
+  auto const back_view = *make_matrix_view(
+      cuda::std::span<float>(thrust::raw_pointer_cast(back.data()), back.size()), values.rows, values.columns);
+  CHECK(device::dequantize(cuda::stream_ref{cudaStream_t{}}, out.view(), back_view, q) ==
+        device::status::success);
+  REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+  auto const device_back = fixture::copied(back);
+  compare(device_back.data(), host_back.values.data(), device_back.size() * sizeof(float));
+  return differences;
+}
+
+/// Contiguous and strided matrices, whole and ragged: every kernel that the launcher may choose.
+template <class ScaleLayout = plain, class T = bf16, class Quantizer>
+int over_shapes(Quantizer const& q) {
+  int differences = 0;
+  struct shape {
+    matrix_index rows, columns;
+  };
+  for (shape const s : {shape{256, 512}, shape{1, 16}, shape{33, 70}, shape{128, 128}, shape{17, 1},
+                        shape{130, 2048}}) {
+    differences += different_bytes<ScaleLayout>(fixture::filled<T>(s.rows, s.columns, 3), q);
+  }
+  auto const values = fixture::filled<T>(48, 96, 5);
+  differences += different_bytes<ScaleLayout>(fixture::restrided(values, 112, 1), q);
+  differences += different_bytes<ScaleLayout>(fixture::restrided(values, 3, 150), q);  // columns run fastest
+  return differences;
+}
+
+}  // namespace
+
+TEST_CASE("nearest rounding in 1x16 blocks: device bytes are host bytes") {
+  if (!fixture::has_device()) return;
+  CHECK(over_shapes(quantizer<>{}) == 0);
+  CHECK(over_shapes<tiled>(quantizer<>{}) == 0);
+  CHECK(over_shapes<plain, float>(quantizer<>{}) == 0);
+}
+
+TEST_CASE("16x16 tiles: device bytes are host bytes") {
+  if (!fixture::has_device()) return;
+  CHECK(over_shapes(quantizer<nvfp4_block, scaling::amax<scaling::tile::square>>{}) == 0);
+  CHECK(over_shapes<tiled>(quantizer<nvfp4_block, scaling::amax<scaling::tile::square>>{}) == 0);
+}
+
+TEST_CASE("stochastic rounding of 8, 16 and 24 bits: device bytes are host bytes") {
+  if (!fixture::has_device()) return;
+  CHECK(over_shapes(quantizer{scaling::amax<>{}, rounding::stochastic<8>{{5, 6}}}) == 0);
+  CHECK(over_shapes(quantizer{scaling::amax<>{}, rounding::stochastic<16>{{5, 6}}}) == 0);
+  CHECK(over_shapes(quantizer{scaling::amax<>{}, rounding::stochastic<24>{{5, 6}}}) == 0);
+}
+
+TEST_CASE("Hadamard transforms: device bytes are host bytes") {
+  if (!fixture::has_device()) return;
+  CHECK(over_shapes(quantizer{scaling::amax<>{}, rounding::nearest_even{},
+                              transform::random_hadamard<16, bf16>{}}) == 0);
+  CHECK(over_shapes(quantizer{scaling::amax<>{}, rounding::stochastic<>{{1, 2}},
+                              transform::random_hadamard<128>{}}) == 0);
+}
+
+TEST_CASE("4/6, exhaustive, MX, FP8 and outer scales: device bytes are host bytes") {
+  if (!fixture::has_device()) return;
+  CHECK(over_shapes(quantizer{scaling::four_over_six<>{}}) == 0);
+  CHECK(over_shapes(quantizer<nvfp4_block, scaling::four_over_six<scaling::absolute_error, scaling::tile::square>>{}) == 0);
+  CHECK(over_shapes(quantizer{scaling::exhaustive<>{}}) == 0);
+  CHECK(over_shapes(quantizer<mxfp4_block, scaling::power_of_two<scaling::exponent_rule::round_up>>{}) == 0);
+  CHECK(over_shapes(quantizer<mxfp8_block, scaling::power_of_two<>>{}) == 0);
+  CHECK(over_shapes(quantizer<fp8_block, scaling::amax<scaling::tile::row, tensor_scale::none>>{}) == 0);
+  CHECK(over_shapes(quantizer<nvfp4_block, scaling::amax<scaling::tile::row, tensor_scale::per_row<>>>{}) == 0);
+  CHECK(over_shapes(quantizer<nvfp4_block, scaling::amax<scaling::tile::row, tensor_scale::per_block_128<>>>{}) == 0);
+}
+
+TEST_CASE("zero, NaN, infinity and subnormal matrices: device bytes are host bytes") {
+  if (!fixture::has_device()) return;
+  for (std::uint32_t const bits : {0u, 0x80000000u, 1u, 0x7F7FFFFFu, 0x7F800000u, 0x7FC00000u, 0xFFC00001u}) {
+    fixture::matrix<float> values(16, 64);
+    for (auto& value : values.values) value = detail::float_from_bits(bits);
+    values(3, 5) = 1.0f;
+    CHECK(different_bytes<plain>(values, quantizer<>{}) == 0);
+    CHECK(different_bytes<plain>(values, quantizer{scaling::amax<>{}, rounding::stochastic<>{{5, 6}}}) == 0);
+  }
+}
+
+TEST_CASE("an output of another shape is a status, and nothing is written") {
+  if (!fixture::has_device()) return;
+  using q = quantizer<>;
+  fixture::device_matrix<q, plain> out(shape_for<q, plain>(16, 64));
+  thrust::device_vector<float> in(16 * 80, 1.0f);
+  auto const view =
+      *make_matrix_view(cuda::std::span<float>(thrust::raw_pointer_cast(in.data()), in.size()), 16, 80);
+  CHECK(device::quantize(cuda::stream_ref{cudaStream_t{}}, view, out.view(), q{}) ==
+        device::status::shape_mismatch);
+  CHECK(fixture::copied(out.codes)[0] == 0xAA);
+}

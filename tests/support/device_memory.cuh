@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Quantized matrices on the device for tests: copies of host ones, poisoned before use.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <thrust/device_vector.h>
+#include <thrust/host_vector.h>
+
+#include <cstdlib>
+#include <vector>
+
+#include <nibble/quantized_matrix.hpp>
+
+namespace fixture {
+
+/// Is there a GPU to test on? Says so where there is none, and fails where NIBBLE_REQUIRE_GPU asks for one.
+inline bool has_device() {
+  int count = 0;
+  if (cudaGetDeviceCount(&count) == cudaSuccess && count > 0) return true;
+  cudaGetLastError();
+  char const* const required = std::getenv("NIBBLE_REQUIRE_GPU");
+  if (required != nullptr && *required == '1') FAIL("no CUDA device, and NIBBLE_REQUIRE_GPU=1");
+  MESSAGE("no CUDA device");
+  return false;
+}
+
+/// A quantized matrix in device memory, filled with poison.
+template <class Quantizer, class ScaleLayout>
+struct device_matrix {
+  using block = typename Quantizer::block_type;
+  using scale = typename block::scale_type;
+
+  nibble::quantized_shape<block, ScaleLayout> shape;
+  thrust::device_vector<std::uint8_t> codes, scale_bytes;
+  thrust::device_vector<float> amax;
+
+  explicit device_matrix(nibble::quantized_shape<block, ScaleLayout> const& s)
+      : shape(s), codes(static_cast<std::size_t>(s.code_bytes()), std::uint8_t{0xAA}),
+        scale_bytes(static_cast<std::size_t>(s.scale_count()) * sizeof(scale), std::uint8_t{0x7F}),
+        amax(static_cast<std::size_t>(s.amax_count()), -1.0f) {}
+
+  nibble::quantized_view<block, ScaleLayout> view() {
+    auto const made = nibble::make_quantized_view<block, ScaleLayout>(
+        cuda::std::span<std::uint8_t>(thrust::raw_pointer_cast(codes.data()), codes.size()),
+        cuda::std::span<scale>(reinterpret_cast<scale*>(thrust::raw_pointer_cast(scale_bytes.data())),
+                               static_cast<std::size_t>(shape.scale_count())),
+        cuda::std::span<float>(thrust::raw_pointer_cast(amax.data()), amax.size()), shape);
+    REQUIRE(made.has_value());
+    return *made;
+  }
+};
+
+template <class T>
+std::vector<T> copied(thrust::device_vector<T> const& from) {
+  thrust::host_vector<T> const host = from;
+  return {host.begin(), host.end()};
+}
+
+}  // namespace fixture
