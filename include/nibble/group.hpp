@@ -29,6 +29,16 @@ struct position {
   }
 };
 
+/// Where a matrix lies in a larger one that is quantized piece by piece: each piece then draws the random
+/// numbers that it would draw as part of the whole.
+///
+/// units   rows and columns of the whole as quantized; columns 0: this matrix is the whole.
+struct shard {
+  std::int64_t row = 0;
+  std::int64_t column = 0;
+  std::int64_t columns = 0;
+};
+
 /// N numbers, as a function returns them.
 template <class T, int N>
 struct row {

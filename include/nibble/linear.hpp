@@ -2,6 +2,7 @@
 // A linear layer's three products under a recipe: fprop, dgrad and wgrad on the host.
 #pragma once
 
+#include "nibble/bf16.hpp"
 #include "nibble/matmul.hpp"
 #include "nibble/metrics.hpp"
 #include "nibble/random/philox.hpp"

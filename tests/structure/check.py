@@ -42,6 +42,7 @@ FILES = {
     "matrix": Level(6, "umbrella", False, False),
     "nibble.cuh": Level(6, "umbrella", False, False),
     "quantize": Level(6, "matrix", False, False),
+    "epilogue": Level(6, "matrix", False, False),
     "quantize_both": Level(6, "matrix", False, False),
     "dequantize": Level(6, "matrix", False, False),
     "matmul": Level(6, "matrix", False, False),

@@ -48,6 +48,14 @@ namespace nibble::arch {
 #endif
 }
 
+/// A barrier for an object in memory: what was written to it is there, and is read from there.
+template <class T>
+inline void opaque_memory(T& object) noexcept {
+#if defined(__GNUC__)
+  asm("" : "+m"(object));
+#endif
+}
+
 /// opaque, of a vector of floats that fills a register, on the host.
 template <class Floats>
 [[nodiscard]] inline Floats opaque_lanes(Floats values) noexcept {

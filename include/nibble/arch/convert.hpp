@@ -4,7 +4,7 @@
 #pragma once
 
 #include "nibble/arch/features.hpp"
-#include "nibble/arch/lanes.hpp"
+#include "nibble/arch/lanes/e2m1.hpp"
 #include "nibble/format/encode.hpp"
 #if NIBBLE_HAS_DEVICE
 #include "nibble/arch/e2m1.cuh"

@@ -2,7 +2,7 @@
 // What stochastic rounding asks of a source of random numbers.
 #pragma once
 
-#include "nibble/arch/lanes.hpp"
+#include "nibble/arch/lanes/philox.hpp"
 
 namespace nibble::random {
 

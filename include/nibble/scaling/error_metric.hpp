@@ -3,7 +3,7 @@
 #pragma once
 
 #include "nibble/arch/arithmetic.hpp"
-#include "nibble/arch/lanes.hpp"
+#include "nibble/arch/lanes/e2m1.hpp"
 #include "nibble/format/encode.hpp"
 
 namespace nibble::scaling {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "nibble/arch/arithmetic.hpp"
-#include "nibble/arch/lanes.hpp"
+#include "nibble/arch/lanes/vector.hpp"
 #include "nibble/block.hpp"
 #include "nibble/format/encode.hpp"
 #include "nibble/numeric_limits.hpp"

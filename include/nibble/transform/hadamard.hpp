@@ -3,6 +3,7 @@
 #pragma once
 
 #include "nibble/arch/arithmetic.hpp"
+#include "nibble/arch/lanes/hadamard.hpp"
 #include "nibble/bf16.hpp"
 #include "nibble/transform/policy.hpp"
 
