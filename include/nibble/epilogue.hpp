@@ -9,8 +9,8 @@ namespace nibble {
 
 /// What happens to a sum on its way out.
 ///
-/// rule    r = fl(alpha' sum), r = fl(r + fl(beta C)) if beta is not 0, r = fl(r + bias_j) if there is a
-///         bias; each one FP32 operation. C is what the output held before.
+/// rule    r = fl(alpha' sum), r = fl(r + fl(beta C)) if beta is not 0, r = fl(r + bias_j) if there
+///         is a bias; each one FP32 operation. C is what the output held before.
 struct epilogue {
   float alpha = 1.0f;
   float beta = 0.0f;
@@ -24,23 +24,24 @@ template <class QuantizerA, class QuantizerB>
 [[nodiscard]] constexpr float alpha_constant() noexcept {
   double denominator = 1;
   if constexpr (QuantizerA::outer::bound > 0) {
-    denominator *= static_cast<double>(
-        QuantizerA::outer::template range<typename QuantizerA::element_type>);
+    denominator *=
+        static_cast<double>(QuantizerA::outer::template range<typename QuantizerA::element_type>);
   }
   if constexpr (QuantizerB::outer::bound > 0) {
-    denominator *= static_cast<double>(
-        QuantizerB::outer::template range<typename QuantizerB::element_type>);
+    denominator *=
+        static_cast<double>(QuantizerB::outer::template range<typename QuantizerB::element_type>);
   }
   return static_cast<float>(1.0 / denominator);
 }
 
 }  // namespace detail
 
-/// What a product's sum is multiplied by: ((alpha * amax_b) * amax_a) * fl(1 / (range_a * range_b)).
+/// What a product's sum is multiplied by: ((alpha * amax_b) * amax_a) * fl(1 / (range_a *
+/// range_b)).
 ///
-/// rule    b comes first because a row-major D = A B^T is cuBLAS's column-major product with B for its
-///         first operand, and TransformerEngine multiplies cuBLAS's A first. Operands without a tensor
-///         scale contribute nothing.
+/// rule    b comes first because a row-major D = A B^T is cuBLAS's column-major product with B for
+///         its first operand, and TransformerEngine multiplies cuBLAS's A first. Operands without a
+///         tensor scale contribute nothing.
 /// bits    identical everywhere; for NVFP4 the alpha of TransformerEngine.
 template <class QuantizerA, class QuantizerB>
 [[nodiscard]] NIBBLE_HD constexpr float fold_alpha(float alpha, tensor_amax a,

@@ -14,8 +14,9 @@ struct group_extents {
 
 /// Where a group lies in its matrix: what stochastic policies derive random numbers from.
 ///
-/// units   elements. index: of the group's first element in the row-major order of the whole logical
-///         matrix as quantized; pitch: from one row to the next, needed by groups of several rows.
+/// units   elements. index: of the group's first element in the row-major order of the whole
+///         logical matrix as quantized; pitch: from one row to the next, needed by groups of
+///         several rows.
 struct position {
   std::uint64_t index = 0;
   std::uint64_t pitch = 0;
@@ -29,8 +30,8 @@ struct position {
   }
 };
 
-/// Where a matrix lies in a larger one that is quantized piece by piece: each piece then draws the random
-/// numbers that it would draw as part of the whole.
+/// Where a matrix lies in a larger one that is quantized piece by piece: each piece then draws the
+/// random numbers that it would draw as part of the whole.
 ///
 /// units   rows and columns of the whole as quantized; columns 0: this matrix is the whole.
 struct shard {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Printing: operator<< and, where the standard library has it, std::format. Apart, because <ostream>
-// costs more to compile than everything else in the core together.
+// Printing: operator<< and, where the standard library has it, std::format. Apart, because
+// <ostream> costs more to compile than everything else in the core together.
 #pragma once
 
 #include <ostream>

@@ -15,7 +15,8 @@ namespace nibble {
 /// The six tensors of a layer that may draw random numbers; the role of their streams.
 enum class operand_role : std::uint32_t { fprop_x, fprop_w, dgrad_dy, dgrad_w, wgrad_dy, wgrad_x };
 
-/// Which random numbers a call draws: a run that stops and resumes with the same keys gives the same bits.
+/// Which random numbers a call draws: a run that stops and resumes with the same keys gives the
+/// same bits.
 struct layer_key {
   std::uint64_t seed = 0;
   std::uint32_t layer = 0;
@@ -23,7 +24,9 @@ struct layer_key {
 
   [[nodiscard]] constexpr random::philox4x32<> source(operand_role role) const noexcept {
     bool const is_transposed = role >= operand_role::wgrad_dy || role == operand_role::dgrad_w;
-    return {seed, random::stream_id{static_cast<std::uint32_t>(role), layer, step, is_transposed}.value()};
+    return {
+        seed,
+        random::stream_id{static_cast<std::uint32_t>(role), layer, step, is_transposed}.value()};
   }
 };
 
@@ -94,8 +97,8 @@ template <class Real, int Rows, class Parallel>
   return result;
 }
 
-/// out = A B^T + beta out. bf16 operands: FP32 sums in fast mode, FP64 sums in increasing k otherwise
-/// (products of bf16 are exact in FP64, so fusing cannot change them).
+/// out = A B^T + beta out. bf16 operands: FP32 sums in fast mode, FP64 sums in increasing k
+/// otherwise (products of bf16 are exact in FP64, so fusing cannot change them).
 template <product Mode, class A, class B, class Out, class Parallel>
 void multiply_operands(stored_operand<A> const& a, stored_operand<B> const& b, Out const& out,
                        float beta, Parallel const& parallel) {
@@ -109,9 +112,9 @@ void multiply_operands(stored_operand<A> const& a, stored_operand<B> const& b, O
                  out, e, parallel);
   } else {
     using Real = std::conditional_t<Mode == product::fast, float, double>;
-    matmul_panels(to_panels<Real, tile_rows>(a, parallel),
-                  to_panels<Real, tile_columns<Real>>(b, parallel),
-                  [](matrix_index, matrix_index) { return 1.0f; }, out, e, parallel);
+    matmul_panels(
+        to_panels<Real, tile_rows>(a, parallel), to_panels<Real, tile_columns<Real>>(b, parallel),
+        [](matrix_index, matrix_index) { return 1.0f; }, out, e, parallel);
   }
 }
 
@@ -120,9 +123,9 @@ void multiply_operands(stored_operand<A> const& a, stored_operand<B> const& b, O
 /// The products of y = x W^T and of its gradients under a recipe.
 ///
 /// shape   x: tokens x inputs, W: outputs x inputs, y: tokens x outputs; any strides.
-/// rule    operands are quantized as Recipe says, from the tensors given; products as Mode says (exact
-///         turns to ordered where a format has no exact sum). Between forward and backward it keeps codes
-///         only: of x along tokens and of W along outputs.
+/// rule    operands are quantized as Recipe says, from the tensors given; products as Mode says
+///         (exact turns to ordered where a format has no exact sum). Between forward and backward
+///         it keeps codes only: of x along tokens and of W along outputs.
 /// errors  std::invalid_argument for shapes that do not fit or a backward without a forward,
 ///         std::runtime_error as quantize.
 /// bits    with exact or ordered products: identical on every machine, for any number of threads.
@@ -139,14 +142,16 @@ class linear {
     if constexpr (Recipe::dgrad_w::from == operand_source::forward) {
       dgrad_w_.matrix = transpose_tiles<typename Recipe::dgrad_w::quantizer>(fprop_w.matrix.view());
     } else {
-      dgrad_w_ = make<typename Recipe::dgrad_w>(transposed(w), key, operand_role::dgrad_w, parallel);
+      dgrad_w_ =
+          make<typename Recipe::dgrad_w>(transposed(w), key, operand_role::dgrad_w, parallel);
     }
     has_forward_ = true;
   }
 
   /// y = x W^T where no backward follows: the same y, and nothing is kept or forgotten.
   template <class X, class W, class Y, class Parallel = threads>
-  void infer(X const& x, W const& w, Y const& y, layer_key key, Parallel const& parallel = {}) const {
+  void infer(X const& x, W const& w, Y const& y, layer_key key,
+             Parallel const& parallel = {}) const {
     static_cast<void>(fprop(x, w, y, key, parallel));
   }
 
@@ -163,7 +168,8 @@ class linear {
                         detail::shape_text(dx.extent(0), dx.extent(1)) + ", dW " +
                         detail::shape_text(dw.extent(0), dw.extent(1)) +
                         "; need the shapes of y, x and W of the last forward");
-    auto const dgrad_dy = make<typename Recipe::dgrad_dy>(dy, key, operand_role::dgrad_dy, parallel);
+    auto const dgrad_dy =
+        make<typename Recipe::dgrad_dy>(dy, key, operand_role::dgrad_dy, parallel);
     detail::multiply_operands<Mode>(dgrad_dy, dgrad_w_, dx, 0.0f, parallel);
     auto const wgrad_dy =
         make<typename Recipe::wgrad_dy>(transposed(dy), key, operand_role::wgrad_dy, parallel);
@@ -178,12 +184,12 @@ class linear {
   template <class X, class W, class Y, class Parallel>
   [[nodiscard]] auto fprop(X const& x, W const& w, Y const& y, layer_key key,
                            Parallel const& parallel) const {
-    detail::require(x.extent(1) == w.extent(1) && y.extent(0) == x.extent(0) &&
-                        y.extent(1) == w.extent(0),
-                    "nibble::linear: got x " + detail::shape_text(x.extent(0), x.extent(1)) +
-                        ", W " + detail::shape_text(w.extent(0), w.extent(1)) + ", y " +
-                        detail::shape_text(y.extent(0), y.extent(1)) +
-                        "; need tokens x inputs, outputs x inputs, tokens x outputs");
+    detail::require(
+        x.extent(1) == w.extent(1) && y.extent(0) == x.extent(0) && y.extent(1) == w.extent(0),
+        "nibble::linear: got x " + detail::shape_text(x.extent(0), x.extent(1)) + ", W " +
+            detail::shape_text(w.extent(0), w.extent(1)) + ", y " +
+            detail::shape_text(y.extent(0), y.extent(1)) +
+            "; need tokens x inputs, outputs x inputs, tokens x outputs");
     auto const fprop_x = make<typename Recipe::fprop_x>(x, key, operand_role::fprop_x, parallel);
     auto fprop_w = make<typename Recipe::fprop_w>(w, key, operand_role::fprop_w, parallel);
     detail::multiply_operands<Mode>(fprop_x, fprop_w, y, 0.0f, parallel);

@@ -23,6 +23,11 @@ template <class T>
   }
   return result;
 }
+
+template <class T>
+[[nodiscard]] consteval T whole(unsigned long long literal) {
+  return exact<T>(static_cast<long double>(literal));
+}
 }  // namespace check
 
 // clang-format off
@@ -35,15 +40,15 @@ template <class T>
 [[nodiscard]] consteval ue5m3 operator""_ue5m3(long double x) { return check::exact<ue5m3>(x); }
 [[nodiscard]] consteval bf16 operator""_bf16(long double x) { return check::exact<bf16>(x); }
 [[nodiscard]] consteval fp16 operator""_fp16(long double x) { return check::exact<fp16>(x); }
-[[nodiscard]] consteval fp4_e2m1 operator""_e2m1(unsigned long long x) { return check::exact<fp4_e2m1>(static_cast<long double>(x)); }
-[[nodiscard]] consteval fp6_e2m3 operator""_e2m3(unsigned long long x) { return check::exact<fp6_e2m3>(static_cast<long double>(x)); }
-[[nodiscard]] consteval fp6_e3m2 operator""_e3m2(unsigned long long x) { return check::exact<fp6_e3m2>(static_cast<long double>(x)); }
-[[nodiscard]] consteval fp8_e4m3 operator""_e4m3(unsigned long long x) { return check::exact<fp8_e4m3>(static_cast<long double>(x)); }
-[[nodiscard]] consteval fp8_e5m2 operator""_e5m2(unsigned long long x) { return check::exact<fp8_e5m2>(static_cast<long double>(x)); }
-[[nodiscard]] consteval e8m0 operator""_e8m0(unsigned long long x) { return check::exact<e8m0>(static_cast<long double>(x)); }
-[[nodiscard]] consteval ue5m3 operator""_ue5m3(unsigned long long x) { return check::exact<ue5m3>(static_cast<long double>(x)); }
-[[nodiscard]] consteval bf16 operator""_bf16(unsigned long long x) { return check::exact<bf16>(static_cast<long double>(x)); }
-[[nodiscard]] consteval fp16 operator""_fp16(unsigned long long x) { return check::exact<fp16>(static_cast<long double>(x)); }
+[[nodiscard]] consteval fp4_e2m1 operator""_e2m1(unsigned long long x) { return check::whole<fp4_e2m1>(x); }
+[[nodiscard]] consteval fp6_e2m3 operator""_e2m3(unsigned long long x) { return check::whole<fp6_e2m3>(x); }
+[[nodiscard]] consteval fp6_e3m2 operator""_e3m2(unsigned long long x) { return check::whole<fp6_e3m2>(x); }
+[[nodiscard]] consteval fp8_e4m3 operator""_e4m3(unsigned long long x) { return check::whole<fp8_e4m3>(x); }
+[[nodiscard]] consteval fp8_e5m2 operator""_e5m2(unsigned long long x) { return check::whole<fp8_e5m2>(x); }
+[[nodiscard]] consteval e8m0 operator""_e8m0(unsigned long long x) { return check::whole<e8m0>(x); }
+[[nodiscard]] consteval ue5m3 operator""_ue5m3(unsigned long long x) { return check::whole<ue5m3>(x); }
+[[nodiscard]] consteval bf16 operator""_bf16(unsigned long long x) { return check::whole<bf16>(x); }
+[[nodiscard]] consteval fp16 operator""_fp16(unsigned long long x) { return check::whole<fp16>(x); }
 // clang-format on
 
 }  // namespace nibble::literals

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The core, and the host algorithms over whole matrices. Needs CCCL (libcu++) beside a C++20 compiler.
+// The core, and the host algorithms over whole matrices. Needs CCCL (libcu++) beside a C++20
+// compiler.
 #pragma once
 
 #include "nibble/dequantize.hpp"

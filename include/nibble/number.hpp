@@ -30,23 +30,24 @@ class number {
   NIBBLE_HD explicit constexpr number(double value) noexcept
       : bits_(static_cast<storage>(arch::encode<Format>(value))) {}
   template <class Other>
-    requires std::is_arithmetic_v<Other>
-  explicit number(Other) = delete;  // say float(x): which rounding an integer wants is not ours to guess
+  requires std::is_arithmetic_v<Other>
+  explicit number(Other) =
+      delete;  // say float(x): which rounding an integer wants is not ours to guess
 
   /// The number whose code is the low Format.width() bits of `bits`. In a constant expression a set
   /// bit above them does not compile.
   template <class Integer>
-    requires std::is_integral_v<Integer>
+  requires std::is_integral_v<Integer>
   [[nodiscard]] NIBBLE_HD static constexpr Self from_bits(Integer bits) noexcept {
     auto const code = static_cast<std::uint32_t>(bits);
-    if (detail::constant_evaluated() && (code & ~Format.mask()) != 0) code_has_more_bits_than_format();
+    if (detail::constant_evaluated() && (code & ~Format.mask()) != 0)
+      code_has_more_bits_than_format();
     Self result{};
     result.bits_ = static_cast<storage>(code & Format.mask());
     return result;
   }
   template <class Other>
-    requires(!std::is_integral_v<Other>)
-  static Self from_bits(Other) = delete;
+  requires(!std::is_integral_v<Other>) static Self from_bits(Other) = delete;
   static Self from_bits(bool) = delete;
 
   /// The code: sign, exponent and mantissa, in the low Format.width() bits.
@@ -58,9 +59,7 @@ class number {
   }
 
   /// The number with its sign flipped; a NaN stays one.
-  [[nodiscard]] NIBBLE_HD constexpr Self operator-() const noexcept
-    requires(Format.is_signed)
-  {
+  [[nodiscard]] NIBBLE_HD constexpr Self operator-() const noexcept requires(Format.is_signed) {
     return from_bits(static_cast<std::uint32_t>(bits_) ^ Format.sign_mask());
   }
 
@@ -77,7 +76,9 @@ class number {
   [[nodiscard]] NIBBLE_HD friend constexpr bool operator<=(Self a, Self b) noexcept {
     return a < b || a == b;
   }
-  [[nodiscard]] NIBBLE_HD friend constexpr bool operator>=(Self a, Self b) noexcept { return b <= a; }
+  [[nodiscard]] NIBBLE_HD friend constexpr bool operator>=(Self a, Self b) noexcept {
+    return b <= a;
+  }
 #if !defined(__CUDACC_RTC__)  // libcu++ has no ordering types
   [[nodiscard]] NIBBLE_HD friend constexpr auto operator<=>(Self a, Self b) noexcept {
     return static_cast<float>(a) <=> static_cast<float>(b);

@@ -14,8 +14,7 @@ namespace detail {
 /// The largest n with 10^n <= bound, for a bound of at least 1.
 [[nodiscard]] NIBBLE_HD constexpr int whole_log10(double bound) noexcept {
   int n = 0;
-  for (double power = 10; power <= bound; power *= 10)
-    ++n;
+  for (double power = 10; power <= bound; power *= 10) ++n;
   return n;
 }
 }  // namespace detail

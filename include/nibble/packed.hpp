@@ -6,8 +6,8 @@
 
 namespace nibble {
 
-/// N numbers of type T, packed: element i occupies the T::format.width() bits from bit i * width on,
-/// counted from the low bit of the first byte.
+/// N numbers of type T, packed: element i occupies the T::format.width() bits from bit i * width
+/// on, counted from the low bit of the first byte.
 ///
 /// shape   ceil(N * width / 8) bytes; 4-bit elements: two to a byte, the even index in the low
 ///         nibble; unused bits of the last byte are 0. Standard layout, alignment 1.
@@ -15,7 +15,8 @@ namespace nibble {
 /// bits    identical everywhere.
 template <class T, int N>
 class packed {
-  static_assert(number_type<T>, "got a T that is no number type; need one derived from nibble::number");
+  static_assert(number_type<T>,
+                "got a T that is no number type; need one derived from nibble::number");
   static_assert(T::format.width() <= 8, "got a 16-bit T; it has nothing to pack, use an array");
   static_assert(N > 0, "got no elements; need N > 0");
 
@@ -52,8 +53,8 @@ class packed {
   }
 
   /// The bytes as they lie in memory.
-  [[nodiscard]] NIBBLE_HD constexpr auto bytes() const noexcept
-      -> std::uint8_t const (&)[size_bytes] {
+  [[nodiscard]] NIBBLE_HD constexpr auto bytes() const noexcept -> std::uint8_t
+      const (&)[size_bytes] {
     return bytes_;
   }
   [[nodiscard]] NIBBLE_HD constexpr auto bytes() noexcept -> std::uint8_t (&)[size_bytes] {

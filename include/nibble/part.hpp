@@ -35,8 +35,9 @@ using part_layout =
 
 /// The rows x columns of a quantized matrix from (row, column) on.
 ///
-/// shape   column must be a multiple of the block size (of 128 where an amax covers 1x128), and so must
-///         columns unless the part reaches the last one; rows of square tiles kept once likewise.
+/// shape   column must be a multiple of the block size (of 128 where an amax covers 1x128), and so
+///         must columns unless the part reaches the last one; rows of square tiles kept once
+///         likewise.
 /// errors  negative_extent, part_out_of_range, part_splits_a_block.
 template <class Block, class ScaleLayout>
 [[nodiscard]] NIBBLE_HD constexpr cuda::std::expected<
@@ -60,7 +61,8 @@ part(quantized_view<Block, ScaleLayout> const& m, matrix_index row, matrix_index
   auto const scales = [&] {
     if constexpr (requires { m.scales.mapping().part(row, column, scale_extents); }) {
       return typename result::scales_view(
-          m.scales.data_handle(), m.scales.mapping().part(row / tall, column / size, scale_extents));
+          m.scales.data_handle(),
+          m.scales.mapping().part(row / tall, column / size, scale_extents));
     } else {
       cuda::std::array<matrix_index, 2> const strides{m.scales.stride(0), m.scales.stride(1)};
       return typename result::scales_view(
@@ -70,9 +72,9 @@ part(quantized_view<Block, ScaleLayout> const& m, matrix_index row, matrix_index
   }();
 
   bool const by_row = m.amax.extent(0) > 1, by_column = m.amax.extent(1) > 1;
-  auto const amax = part(m.amax, by_row ? row : 0, by_column ? column / 128 : 0,
-                         by_row ? rows : m.amax.extent(0),
-                         by_column ? detail::ceil_div<matrix_index>(columns, 128) : m.amax.extent(1));
+  auto const amax =
+      part(m.amax, by_row ? row : 0, by_column ? column / 128 : 0, by_row ? rows : m.amax.extent(0),
+           by_column ? detail::ceil_div<matrix_index>(columns, 128) : m.amax.extent(1));
   return result{*codes, scales, *amax};
 }
 

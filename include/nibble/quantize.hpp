@@ -11,9 +11,9 @@ namespace nibble {
 /// producer found).
 ///
 /// shape   in: rows x columns of float, bf16 or fp16, any strides. out: as shape_for<Quantizer>.
-/// rule    group by group. An element's position is its index in the row-major order of the matrix as
-///         quantized. The rest of a group that reaches beyond the edge counts as zeros; padding of
-///         codes and scales is written as zeros.
+/// rule    group by group. An element's position is its index in the row-major order of the matrix
+///         as quantized. The rest of a group that reaches beyond the edge counts as zeros; padding
+///         of codes and scales is written as zeros.
 /// errors  std::invalid_argument for shapes that do not fit, std::runtime_error where this thread
 ///         flushes subnormals or does not round to nearest; nothing is written then.
 /// bits    identical on every machine, for any number of threads and any strides.
@@ -24,8 +24,10 @@ void quantize_with_amax(In const& in, quantized_view<Block, ScaleLayout> const& 
   detail::require_shapes<Quantizer>(in, out, "nibble::quantize");
   detail::encoder<Quantizer, Block, ScaleLayout> const encode(out, q, where);
   detail::panel_loop<Quantizer> const panels(in, out.columns());
-  panels(in, q, parallel, [&](matrix_index, detail::panel const& values, matrix_index row,
-                              matrix_index column) { encode(values, row, column); });
+  panels(in, q, parallel,
+         [&](matrix_index, detail::panel const& values, matrix_index row, matrix_index column) {
+           encode(values, row, column);
+         });
   detail::clear_padding(out);
 }
 
@@ -42,8 +44,10 @@ void find_amax(In const& in, quantized_view<Block, ScaleLayout> const& out, Quan
   detail::require_shapes<Quantizer>(in, out, "nibble::find_amax");
   detail::amax_finder<Quantizer, Block, ScaleLayout> find(out);
   detail::panel_loop<Quantizer> const panels(in, out.columns());
-  panels(in, q, parallel, [&](matrix_index, detail::panel const& values, matrix_index row,
-                              matrix_index column) { find(values, row, column); });
+  panels(in, q, parallel,
+         [&](matrix_index, detail::panel const& values, matrix_index row, matrix_index column) {
+           find(values, row, column);
+         });
   find.finish();
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A matrix and its transpose to blocks, from one pass over it: training needs both, and memory is slow.
+// A matrix and its transpose to blocks, from one pass over it: training needs both, and memory is
+// slow.
 #pragma once
 
 #include <numeric>
@@ -10,8 +11,9 @@ namespace nibble {
 
 namespace detail {
 
-/// Calls on_rows(panel, row, column) and on_columns(panel, column, row) for panels that cover a matrix:
-/// each is read once, and handed on as it lies and turned, transformed for the one and for the other.
+/// Calls on_rows(panel, row, column) and on_columns(panel, column, row) for panels that cover a
+/// matrix: each is read once, and handed on as it lies and turned, transformed for the one and for
+/// the other.
 template <class Rows, class Columns, class In, class Parallel, class OnRows, class OnColumns>
 void for_both(In const& in, Rows const& q_rows, Columns const& q_columns, Parallel const& parallel,
               OnRows const& on_rows, OnColumns const& on_columns) {
@@ -21,21 +23,24 @@ void for_both(In const& in, Rows const& q_rows, Columns const& q_columns, Parall
   constexpr matrix_index rows = ceil_div<matrix_index>(64, tall) * tall;
   constexpr matrix_index width = ceil_div<matrix_index>(256, wide) * wide;
   matrix_index const grain = grain_for(rows, in.extent(1));
-  parallel(ceil_div<matrix_index>(in.extent(0), rows), grain, [&](matrix_index first, matrix_index last) {
-    panel straight(rows, width), turned(width, rows);
-    for (matrix_index row = first * rows; row < last * rows; row += rows) {
-      matrix_index const high = std::min(rows, ceil_div<matrix_index>(in.extent(0) - row, tall) * tall);
-      for (matrix_index column = 0; column < in.extent(1); column += width) {
-        straight.read(in, row, column, high,
-                      std::min(width, ceil_div<matrix_index>(in.extent(1) - column, wide) * wide));
-        turned.turn(straight);
-        straight.transform(q_rows);
-        turned.transform(q_columns);
-        on_rows(straight, row, column);
-        on_columns(turned, column, row);
-      }
-    }
-  });
+  parallel(ceil_div<matrix_index>(in.extent(0), rows), grain,
+           [&](matrix_index first, matrix_index last) {
+             panel straight(rows, width), turned(width, rows);
+             for (matrix_index row = first * rows; row < last * rows; row += rows) {
+               matrix_index const high =
+                   std::min(rows, ceil_div<matrix_index>(in.extent(0) - row, tall) * tall);
+               for (matrix_index column = 0; column < in.extent(1); column += width) {
+                 straight.read(
+                     in, row, column, high,
+                     std::min(width, ceil_div<matrix_index>(in.extent(1) - column, wide) * wide));
+                 turned.turn(straight);
+                 straight.transform(q_rows);
+                 turned.transform(q_columns);
+                 on_rows(straight, row, column);
+                 on_columns(turned, column, row);
+               }
+             }
+           });
 }
 
 }  // namespace detail
@@ -46,8 +51,8 @@ void for_both(In const& in, Rows const& q_rows, Columns const& q_columns, Parall
 ///         shape_for<Columns>(columns, rows).
 /// errors  as quantize_with_amax.
 /// bits    those of quantize_with_amax of `in` and of transposed(in).
-template <class In, class BlockR, class LayoutR, class BlockC, class LayoutC, class Rows, class Columns,
-          class Parallel = threads>
+template <class In, class BlockR, class LayoutR, class BlockC, class LayoutC, class Rows,
+          class Columns, class Parallel = threads>
 void quantize_both_with_amax(In const& in, quantized_view<BlockR, LayoutR> const& rows_out,
                              quantized_view<BlockC, LayoutC> const& columns_out, Rows const& q_rows,
                              Columns const& q_columns, Parallel const& parallel = {}) {
@@ -63,11 +68,11 @@ void quantize_both_with_amax(In const& in, quantized_view<BlockR, LayoutR> const
 
 /// Finds the amaxes of a matrix and of its transpose.
 ///
-/// rule    as find_amax. One pass over the matrix, or two where an amax of the transpose covers less than
-///         all of it.
+/// rule    as find_amax. One pass over the matrix, or two where an amax of the transpose covers
+///         less than all of it.
 /// errors  as find_amax.
-template <class In, class BlockR, class LayoutR, class BlockC, class LayoutC, class Rows, class Columns,
-          class Parallel = threads>
+template <class In, class BlockR, class LayoutR, class BlockC, class LayoutC, class Rows,
+          class Columns, class Parallel = threads>
 void find_amax_both(In const& in, quantized_view<BlockR, LayoutR> const& rows_out,
                     quantized_view<BlockC, LayoutC> const& columns_out, Rows const& q_rows,
                     Columns const& q_columns, Parallel const& parallel = {}) {
@@ -98,8 +103,8 @@ void find_amax_both(In const& in, quantized_view<BlockR, LayoutR> const& rows_ou
 /// Quantizes a matrix and its transpose: find_amax_both, then quantize_both_with_amax.
 ///
 /// bits    those of quantize of `in` and of transposed(in).
-template <class In, class BlockR, class LayoutR, class BlockC, class LayoutC, class Rows, class Columns,
-          class Parallel = threads>
+template <class In, class BlockR, class LayoutR, class BlockC, class LayoutC, class Rows,
+          class Columns, class Parallel = threads>
 void quantize_both(In const& in, quantized_view<BlockR, LayoutR> const& rows_out,
                    quantized_view<BlockC, LayoutC> const& columns_out, Rows const& q_rows,
                    Columns const& q_columns, Parallel const& parallel = {}) {

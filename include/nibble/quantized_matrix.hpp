@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Host memory for a quantized matrix. On the device, memory is the caller's and only views are passed.
+// Host memory for a quantized matrix. On the device, memory is the caller's and only views are
+// passed.
 #pragma once
 
 #include <stdexcept>
@@ -13,9 +14,10 @@ namespace nibble {
 
 /// The shape that a matrix of rows x columns has once Quantizer has quantized it.
 ///
-/// rule    a transform completes the last group of a row with zeros, and what it makes of them counts:
-///         the quantized matrix then has that many more columns. Square tiles are stored with one row
-///         of scales per row of codes, as products want them, or once a tile with keep_tiles.
+/// rule    a transform completes the last group of a row with zeros, and what it makes of them
+///         counts: the quantized matrix then has that many more columns. Square tiles are stored
+///         with one row of scales per row of codes, as products want them, or once a tile with
+///         keep_tiles.
 template <class Quantizer, class ScaleLayout = cuda::std::layout_right>
 [[nodiscard]] constexpr quantized_shape<typename Quantizer::block_type, ScaleLayout> shape_for(
     matrix_index rows, matrix_index columns, bool keep_tiles = false) noexcept {
@@ -61,7 +63,8 @@ class quantized_matrix {
 
   [[nodiscard]] shape_type const& shape() const noexcept { return shape_; }
   [[nodiscard]] quantized_view<Block, ScaleLayout> view() noexcept {
-    return *make_quantized_view<Block, ScaleLayout>(span(codes_), span(scales_), span(amax_), shape_);
+    return *make_quantized_view<Block, ScaleLayout>(span(codes_), span(scales_), span(amax_),
+                                                    shape_);
   }
   [[nodiscard]] quantized_view<Block const, ScaleLayout> view() const noexcept {
     return *make_quantized_view<Block const, ScaleLayout>(span(codes_), span(scales_), span(amax_),

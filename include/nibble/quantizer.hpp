@@ -13,9 +13,10 @@ namespace nibble {
 
 /// Quantizes groups of values to blocks. The default is NVFP4 as TransformerEngine computes it.
 ///
-/// shape   group: the smallest piece it works on, 1x16 for NVFP4, 16x16 for square tiles, 1x128 for a
-///         transform of 128. A call takes a group of floats (an mdspan or anything with in(i, j), or
-///         an array) and returns its blocks: one Block, or a block_group where there are several.
+/// shape   group: the smallest piece it works on, 1x16 for NVFP4, 16x16 for square tiles, 1x128 for
+///         a transform of 128. A call takes a group of floats (an mdspan or anything with in(i, j),
+///         or an array) and returns its blocks: one Block, or a block_group where there are
+///         several.
 /// rule    transform each row; choose a scale for each tile; multiply by its encode factor; round;
 ///         correct.
 /// errors  total: see the policies for NaN, infinity and zero.
@@ -25,8 +26,9 @@ template <class Block = nvfp4_block, class Scaling = scaling::amax<>,
           class Rounding = rounding::nearest_even, class Transform = transform::identity,
           class Correction = correction::none>
 struct quantizer {
-  static_assert(scaling::policy<Scaling, Block>,
-                "got a Scaling that is no scaling::policy for this Block; need shape, outer and choose");
+  static_assert(
+      scaling::policy<Scaling, Block>,
+      "got a Scaling that is no scaling::policy for this Block; need shape, outer and choose");
   static_assert(rounding::policy<Rounding>,
                 "got a Rounding that is no rounding::policy; need is_stochastic and encode");
   static_assert(transform::policy<Transform>,
@@ -53,8 +55,8 @@ struct quantizer {
   static constexpr int blocks_per_row = group.columns / Block::size;
   static constexpr bool is_one_block = group.rows == 1 && blocks_per_row == 1;
 
-  using result_type = std::conditional_t<is_one_block, Block,
-                                         block_group<Block, group.rows, blocks_per_row>>;
+  using result_type =
+      std::conditional_t<is_one_block, Block, block_group<Block, group.rows, blocks_per_row>>;
 
   static constexpr auto rows_ = static_cast<std::size_t>(group.rows);
   static constexpr auto columns_ = static_cast<std::size_t>(group.columns);
@@ -72,8 +74,7 @@ struct quantizer {
 
   /// The values of one group as they will be scaled: read, converted to float and transformed.
   template <class In>
-  NIBBLE_HD constexpr void load(In const& in, float (&values)[rows_][columns_]) const
-      noexcept {
+  NIBBLE_HD constexpr void load(In const& in, float (&values)[rows_][columns_]) const noexcept {
     for (int r = 0; r < group.rows; ++r) {
       for (int c = 0; c < group.columns; ++c) values[r][c] = element(in, r, c);
       transform_row(values[r]);
@@ -129,8 +130,8 @@ struct quantizer {
 
   /// The block of a result that is in row r of the group, number b from the left.
   [[nodiscard]] NIBBLE_HD static constexpr Block const& block_of(result_type const& result,
-                                                                [[maybe_unused]] int r,
-                                                                [[maybe_unused]] int b) noexcept {
+                                                                 [[maybe_unused]] int r,
+                                                                 [[maybe_unused]] int b) noexcept {
     if constexpr (is_one_block) {
       return result;
     } else {
@@ -145,7 +146,8 @@ struct quantizer {
     return (*this)(in, prepare(amax), where);
   }
 
-  /// The multiplier of a code under a block scale: a code is worth code * multiplier(scale, factors).
+  /// The multiplier of a code under a block scale: a code is worth code * multiplier(scale,
+  /// factors).
   [[nodiscard]] NIBBLE_HD static constexpr float multiplier(scale_type scale,
                                                             factors const& f) noexcept {
     return outer{}.template decode<element_type>(static_cast<float>(scale), f);
@@ -153,8 +155,8 @@ struct quantizer {
 
   /// The numbers that a block stands for, still transformed where there is a transform: what a
   /// product of two quantized matrices multiplies.
-  [[nodiscard]] NIBBLE_HD static constexpr row<float, Block::size> decode(Block const& block,
-                                                                         factors const& f) noexcept {
+  [[nodiscard]] NIBBLE_HD static constexpr row<float, Block::size> decode(
+      Block const& block, factors const& f) noexcept {
     float const m = multiplier(block.scale, f);
     row<float, Block::size> result{};
 #if NIBBLE_HAS_LANES
@@ -172,10 +174,11 @@ struct quantizer {
   }
 
   /// The numbers that a block stands for, with the transform undone.
-  [[nodiscard]] NIBBLE_HD constexpr row<float, Block::size> dequantize(Block const& block,
-                                                                       tensor_amax amax) const noexcept {
-    static_assert(group.columns == Block::size,
-                  "got a transform wider than a block; dequantize a whole row with nibble::dequantize");
+  [[nodiscard]] NIBBLE_HD constexpr row<float, Block::size> dequantize(
+      Block const& block, tensor_amax amax) const noexcept {
+    static_assert(
+        group.columns == Block::size,
+        "got a transform wider than a block; dequantize a whole row with nibble::dequantize");
     row<float, Block::size> result = decode(block, prepare(amax));
     if constexpr (Transform::size > 1) {
       for (int first = 0; first < Block::size; first += Transform::size) {
@@ -202,7 +205,8 @@ struct quantizer {
     } else if constexpr (requires { static_cast<float>(in[r][c]); }) {
       return static_cast<float>(in[r][c]);
     } else {
-      static_assert(group.rows == 1, "got a row; this quantizer's group has several, need in(i, j)");
+      static_assert(group.rows == 1,
+                    "got a row; this quantizer's group has several, need in(i, j)");
       return static_cast<float>(in[c]);
     }
   }

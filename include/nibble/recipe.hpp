@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A recipe: which quantizer each of the six operands of a linear layer's three products goes through.
+// A recipe: which quantizer each of the six operands of a linear layer's three products goes
+// through.
 #pragma once
 
 #include "nibble/quantizer.hpp"
@@ -84,8 +85,8 @@ template <class Forward, class Backward>
 
 /// The six operands of y = x W^T, dx = dy W and dW = dy^T x.
 ///
-/// shape   fprop sums over input features, dgrad over output features, wgrad over tokens: each operand is
-///         quantized along the dimension that its product sums over.
+/// shape   fprop sums over input features, dgrad over output features, wgrad over tokens: each
+///         operand is quantized along the dimension that its product sums over.
 /// errors  combinations that are wrong do not compile.
 template <class FpropX, class FpropW, class DgradDy, class DgradW, class WgradDy, class WgradX>
 struct recipe {
@@ -96,26 +97,29 @@ struct recipe {
   using wgrad_dy = WgradDy;
   using wgrad_x = WgradX;
 
-  static_assert(detail::blocks_match<FpropX, FpropW>() && detail::blocks_match<DgradDy, DgradW>() &&
-                    detail::blocks_match<WgradDy, WgradX>(),
-                "got a product of two operands with different blocks, or of one that is quantized and "
-                "one that is not; need the same block size on both");
-  static_assert(detail::transforms_match<FpropX, FpropW>() &&
-                    detail::transforms_match<DgradDy, DgradW>() &&
-                    detail::transforms_match<WgradDy, WgradX>(),
-                "got a transform on one operand of a product only; it cancels only when both operands "
-                "have it, so give it to both or to none");
+  static_assert(
+      detail::blocks_match<FpropX, FpropW>() && detail::blocks_match<DgradDy, DgradW>() &&
+          detail::blocks_match<WgradDy, WgradX>(),
+      "got a product of two operands with different blocks, or of one that is quantized and "
+      "one that is not; need the same block size on both");
+  static_assert(
+      detail::transforms_match<FpropX, FpropW>() && detail::transforms_match<DgradDy, DgradW>() &&
+          detail::transforms_match<WgradDy, WgradX>(),
+      "got a transform on one operand of a product only; it cancels only when both operands "
+      "have it, so give it to both or to none");
   static_assert(!detail::is_biased_gradient<DgradDy>() && !detail::is_biased_gradient<WgradDy>(),
                 "got four_over_six with stochastic rounding on a gradient, which is biased; use "
                 "scaling::amax with stochastic rounding, or four_over_six with nearest_even");
   static_assert(detail::can_reuse<FpropW, DgradW>(),
-                "got operand_source::forward for dgrad's weights, which sum over the other dimension; need the "
+                "got operand_source::forward for dgrad's weights, which sum over the other "
+                "dimension; need the "
                 "quantizer of fprop's weights with square tiles, or operand_source::fresh");
-  static_assert(FpropX::from == operand_source::fresh && FpropW::from == operand_source::fresh &&
-                    DgradDy::from == operand_source::fresh && WgradDy::from == operand_source::fresh &&
-                    WgradX::from == operand_source::fresh,
-                "got operand_source::forward for an operand other than dgrad's weights; row blocks cannot be "
-                "summed over the other dimension, use operand_source::fresh");
+  static_assert(
+      FpropX::from == operand_source::fresh && FpropW::from == operand_source::fresh &&
+          DgradDy::from == operand_source::fresh && WgradDy::from == operand_source::fresh &&
+          WgradX::from == operand_source::fresh,
+      "got operand_source::forward for an operand other than dgrad's weights; row blocks cannot be "
+      "summed over the other dimension, use operand_source::fresh");
 };
 
 /// What a linear layer is for, as far as plans tell layers apart.
@@ -136,13 +140,13 @@ struct layer_place {
   int blocks = 1;  // how many there are
 };
 
-/// Which layers stay in high precision. (Embeddings, norms, attention products and the head are not linear
-/// layers of a recipe: the model keeps them out.)
+/// Which layers stay in high precision. (Embeddings, norms, attention products and the head are not
+/// linear layers of a recipe: the model keeps them out.)
 struct precision_plan {
-  int first_blocks = 0;   // this many at the start
-  int last_blocks = 0;    // and at the end
-  int last_percent = 0;   // or this share at the end, rounded up
-  unsigned roles = 0;     // bit r: layers of role r anywhere
+  int first_blocks = 0;  // this many at the start
+  int last_blocks = 0;   // and at the end
+  int last_percent = 0;  // or this share at the end, rounded up
+  unsigned roles = 0;    // bit r: layers of role r anywhere
 
   [[nodiscard]] constexpr bool keeps_high_precision(layer_place where) const noexcept {
     int const share = (where.blocks * last_percent + 99) / 100;

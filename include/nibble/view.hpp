@@ -12,7 +12,8 @@
 
 namespace nibble {
 
-using matrix_index = std::int64_t;  // signed, so that differences are safe; 64 bits, so that sizes are
+using matrix_index =
+    std::int64_t;  // signed, so that differences are safe; 64 bits, so that sizes are
 using matrix_extents = cuda::std::dextents<matrix_index, 2>;
 
 /// A matrix of T with any strides: rows, columns.
@@ -34,7 +35,8 @@ template <class T>
 [[nodiscard]] NIBBLE_HD constexpr cuda::std::expected<matrix_view<T>, view_error> make_matrix_view(
     cuda::std::span<T> buffer, matrix_index rows, matrix_index columns) noexcept {
   if (rows < 0 || columns < 0) return cuda::std::unexpected(view_error::negative_extent);
-  if (columns > 0 && rows > INT64_MAX / columns) return cuda::std::unexpected(view_error::too_large);
+  if (columns > 0 && rows > INT64_MAX / columns)
+    return cuda::std::unexpected(view_error::too_large);
   if (static_cast<std::uint64_t>(rows * columns) > buffer.size()) {
     return cuda::std::unexpected(view_error::buffer_too_small);
   }
@@ -49,17 +51,19 @@ template <class T, class Extents, class Layout, class Accessor>
   static_assert(Extents::rank() == 2, "got a rank other than 2; only a matrix can be transposed");
   using result = cuda::std::mdspan<T, matrix_extents, cuda::std::layout_stride, Accessor>;
   cuda::std::array<matrix_index, 2> const strides{static_cast<matrix_index>(m.stride(1)),
-                                           static_cast<matrix_index>(m.stride(0))};
+                                                  static_cast<matrix_index>(m.stride(0))};
   return result(m.data_handle(),
-                {matrix_extents(static_cast<matrix_index>(m.extent(1)), static_cast<matrix_index>(m.extent(0))), strides},
+                {matrix_extents(static_cast<matrix_index>(m.extent(1)),
+                                static_cast<matrix_index>(m.extent(0))),
+                 strides},
                 m.accessor());
 }
 
 /// A block-scaled matrix: packed codes, scales and the amax that outer scales are derived from.
 ///
 /// shape   codes: rows x columns, each row padded to whole blocks in storage. scales: rows x
-///         ceil(columns / Block::size), or, for square tiles kept once, ceil(rows / Block::size) rows.
-///         amax: 1 x 1, or rows x 1, or rows x ceil(columns / 128).
+///         ceil(columns / Block::size), or, for square tiles kept once, ceil(rows / Block::size)
+///         rows. amax: 1 x 1, or rows x 1, or rows x ceil(columns / 128).
 /// units   element (i, j) is codes(i, j) times what the scaling policy makes of its scale and amax.
 template <class Block, class ScaleLayout = cuda::std::layout_right>
 struct quantized_view {
@@ -81,18 +85,22 @@ struct quantized_view {
   amax_view amax;
 
   [[nodiscard]] NIBBLE_HD constexpr matrix_index rows() const noexcept { return codes.extent(0); }
-  [[nodiscard]] NIBBLE_HD constexpr matrix_index columns() const noexcept { return codes.extent(1); }
+  [[nodiscard]] NIBBLE_HD constexpr matrix_index columns() const noexcept {
+    return codes.extent(1);
+  }
 
   /// How many rows share one row of scales: 1, or Block::size for square tiles kept once.
   [[nodiscard]] NIBBLE_HD constexpr matrix_index rows_per_scale() const noexcept {
     return scales.extent(0) < rows() ? matrix_index{block_type::size} : matrix_index{1};
   }
   /// The scale of block `block` in row `row`.
-  [[nodiscard]] NIBBLE_HD constexpr auto scale(matrix_index row, matrix_index block) const noexcept {
+  [[nodiscard]] NIBBLE_HD constexpr auto scale(matrix_index row,
+                                               matrix_index block) const noexcept {
     return static_cast<std::remove_const_t<scale_type>>(scales(row / rows_per_scale(), block));
   }
   /// The amax that covers element (row, column).
-  [[nodiscard]] NIBBLE_HD constexpr float amax_of(matrix_index row, matrix_index column) const noexcept {
+  [[nodiscard]] NIBBLE_HD constexpr float amax_of(matrix_index row,
+                                                  matrix_index column) const noexcept {
     return amax(amax.extent(0) > 1 ? row : 0, amax.extent(1) > 1 ? column / 128 : 0);
   }
 
@@ -137,7 +145,8 @@ struct quantized_shape {
 ///         buffer_too_small.
 template <class Block, class ScaleLayout = cuda::std::layout_right, class Byte, class Scale,
           class Float>
-[[nodiscard]] NIBBLE_HD constexpr cuda::std::expected<quantized_view<Block, ScaleLayout>, view_error>
+[[nodiscard]] NIBBLE_HD constexpr cuda::std::expected<quantized_view<Block, ScaleLayout>,
+                                                      view_error>
 make_quantized_view(cuda::std::span<Byte> codes, cuda::std::span<Scale> scales,
                     cuda::std::span<Float> amax,
                     quantized_shape<std::remove_const_t<Block>, ScaleLayout> shape) noexcept {
@@ -163,11 +172,12 @@ make_quantized_view(cuda::std::span<Byte> codes, cuda::std::span<Scale> scales,
   cuda::std::array<matrix_index, 2> const amax_strides{
       shape.amax_columns > 0 ? shape.amax_columns : 1, 1};
   layout::packed_pointer<typename view::element_type> const handle(codes.data());
-  return view{typename view::codes_view(handle, {matrix_extents(shape.rows, shape.columns), strides}),
-              typename view::scales_view(scales.data(),
-                                         matrix_extents(shape.scale_rows, shape.blocks_per_row())),
-              typename view::amax_view(
-                  amax.data(), {matrix_extents(shape.amax_rows, shape.amax_columns), amax_strides})};
+  return view{
+      typename view::codes_view(handle, {matrix_extents(shape.rows, shape.columns), strides}),
+      typename view::scales_view(scales.data(),
+                                 matrix_extents(shape.scale_rows, shape.blocks_per_row())),
+      typename view::amax_view(
+          amax.data(), {matrix_extents(shape.amax_rows, shape.amax_columns), amax_strides})};
 }
 
 }  // namespace nibble

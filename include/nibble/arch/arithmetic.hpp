@@ -3,8 +3,8 @@
 //
 // Why: g++ fuses a*b+c into an fma by default where the target has one and ignores the pragma that
 // forbids it; nvcc does the same, and under --use_fast_math turns even __fmul_rn, __fadd_rn and
-// __fdiv_rn into flushing forms. Inline PTX is immune, and so is a sum whose operands went through a
-// barrier; products stay free of it, so that the loops that scale whole blocks vectorise.
+// __fdiv_rn into flushing forms. Inline PTX is immune, and so is a sum whose operands went through
+// a barrier; products stay free of it, so that the loops that scale whole blocks vectorise.
 #pragma once
 
 #include "nibble/arch/features.hpp"
@@ -38,8 +38,8 @@ namespace nibble::arch {
   return value;
 }
 
-/// The same before g++ 12, which hides -fassociative-math and -freciprocal-math from headers; elsewhere
-/// products and quotients need no barrier, so that loops over them vectorise.
+/// The same before g++ 12, which hides -fassociative-math and -freciprocal-math from headers;
+/// elsewhere products and quotients need no barrier, so that loops over them vectorise.
 [[nodiscard]] NIBBLE_HD constexpr float settled(float value) noexcept {
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 12
   return opaque(value);

@@ -68,9 +68,11 @@ template <format::float_format Format>
 #else
   if constexpr (Format.has_zero && Format.exponent_bits < 8 && Format.bias >= 0) {
     if (!detail::constant_evaluated()) {
-      // The code's magnitude where a float has exponent and mantissa is the value times 2^(bias - 127),
-      // subnormal or not: one exact product makes it right. No branch, no count of leading zeros.
-      constexpr float factor = format::decode<format::bf16>(static_cast<std::uint32_t>(254 - Format.bias) << 7);
+      // The code's magnitude where a float has exponent and mantissa is the value times 2^(bias -
+      // 127), subnormal or not: one exact product makes it right. No branch, no count of leading
+      // zeros.
+      constexpr float factor =
+          format::decode<format::bf16>(static_cast<std::uint32_t>(254 - Format.bias) << 7);
       std::uint32_t const magnitude = code & Format.magnitude_mask();
       std::uint32_t const sign = (code & Format.sign_mask()) != 0 ? 0x8000'0000u : 0u;
       if (magnitude < Format.first_special()) {
@@ -97,7 +99,8 @@ template <format::float_format Format>
 
 /// N e2m1 codes, nearest even and saturating, packed two to a byte, the first in the low nibble.
 template <std::size_t N>
-NIBBLE_HD constexpr void encode_e2m1(float const (&values)[N], std::uint8_t (&codes)[N / 2]) noexcept {
+NIBBLE_HD constexpr void encode_e2m1(float const (&values)[N],
+                                     std::uint8_t (&codes)[N / 2]) noexcept {
   static_assert(N % 8 == 0, "got a count that is no multiple of 8; need whole words of codes");
 #if NIBBLE_HAS_LANES
   if constexpr (N % 16 == 0) {

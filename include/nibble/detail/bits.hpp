@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bit operations that work in constant expressions, on the host and on the device alike.
-// (The functions of <bit> are host functions: nvcc compiles a call from device code and only warns.)
+// Bit operations that work in constant expressions, on the host and on the device alike. (The
+// functions of <bit> are host functions: nvcc compiles a call from device code and only warns.)
 #pragma once
 
 #include "nibble/detail/std.hpp"
@@ -42,7 +42,8 @@ inline constexpr float largest_float = 0x1.FFFFFEp127f;
   return float_from_bits(magnitude_bits(value));
 }
 
-/// `value`, but every NaN as 0x7FC00000: which NaN an operation yields differs between x86, Arm and GPUs.
+/// `value`, but every NaN as 0x7FC00000: which NaN an operation yields differs between x86, Arm and
+/// GPUs.
 [[nodiscard]] NIBBLE_HD constexpr float canonical(float value) noexcept {
   return magnitude_bits(value) > infinity_bits ? float_from_bits(0x7FC0'0000u) : value;
 }
@@ -61,7 +62,8 @@ inline constexpr float largest_float = 0x1.FFFFFEp127f;
 
 /// The smallest integer not below numerator / denominator, for non-negative arguments.
 template <class Integer>
-[[nodiscard]] NIBBLE_HD constexpr Integer ceil_div(Integer numerator, Integer denominator) noexcept {
+[[nodiscard]] NIBBLE_HD constexpr Integer ceil_div(Integer numerator,
+                                                   Integer denominator) noexcept {
   return numerator / denominator + (numerator % denominator != 0 ? 1 : 0);
 }
 

@@ -79,13 +79,15 @@ void require_shapes(In const& in, quantized_view<Block, ScaleLayout> const& out,
               "; make the output with shape_for<Quantizer>");
   require(out.codes.stride(1) == 1 && out.codes.stride(0) % Block::size == 0 &&
               out.codes.stride(0) >= need.pitch(),
-          std::string(function) + ": got codes whose rows are not padded to whole blocks; make the "
-                                  "output with shape_for<Quantizer>");
+          std::string(function) +
+              ": got codes whose rows are not padded to whole blocks; make the "
+              "output with shape_for<Quantizer>");
 }
 
 /// Can the random numbers of a row be drawn at once?
 template <class Quantizer>
-concept draws_rows = Quantizer::group.rows == 1 && requires(Quantizer const& q, random::words* words) {
+concept draws_rows = Quantizer::group.rows == 1 &&
+                     requires(Quantizer const& q, random::words* words) {
   q.rounding.drawn(std::uint64_t{0}, std::size_t{1}, words);
 };
 
@@ -102,7 +104,9 @@ template <class Quantizer, class Block, class ScaleLayout>
 class encoder {
  public:
   encoder(quantized_view<Block, ScaleLayout> const& out, Quantizer const& q, shard where)
-      : out_(out), q_(q), shared_(Quantizer::prepare({one_amax ? out.amax(0, 0) : 0.0f})),
+      : out_(out),
+        q_(q),
+        shared_(Quantizer::prepare({one_amax ? out.amax(0, 0) : 0.0f})),
         pitch_(static_cast<std::uint64_t>(where.columns > 0 ? where.columns : out.columns())),
         origin_(static_cast<std::uint64_t>(where.row) * pitch_ +
                 static_cast<std::uint64_t>(where.column)) {}
@@ -134,13 +138,14 @@ class encoder {
   template <class Q>
   void encode_rows(panel const& values, matrix_index first, matrix_index last, matrix_index row,
                    matrix_index column, Q const& q) const {
-    values.for_each_group<Q>(first, last, out_.columns() - column, [&](
-        matrix_index r, matrix_index c, auto const& group) {
-      auto const factors =
-          one_amax ? shared_ : Quantizer::prepare({out_.amax_of(row + r, column + c)});
-      position const at(index(row + r, column + c), pitch_);
-      store<Quantizer>(q.encode(group, factors, at), row + r, column + c, out_);
-    });
+    values.for_each_group<Q>(
+        first, last, out_.columns() - column,
+        [&](matrix_index r, matrix_index c, auto const& group) {
+          auto const factors =
+              one_amax ? shared_ : Quantizer::prepare({out_.amax_of(row + r, column + c)});
+          position const at(index(row + r, column + c), pitch_);
+          store<Quantizer>(q.encode(group, factors, at), row + r, column + c, out_);
+        });
   }
 
   quantized_view<Block, ScaleLayout> out_;
@@ -161,19 +166,20 @@ class amax_finder {
     }
   }
 
-  /// Takes in a panel that starts at (row, column) of the matrix as quantized; from any thread, where no
-  /// two have the same row.
+  /// Takes in a panel that starts at (row, column) of the matrix as quantized; from any thread,
+  /// where no two have the same row.
   void operator()(panel const& values, matrix_index row, matrix_index column) {
     std::uint32_t largest = 0;
-    values.for_each_group<Quantizer>(0, out_.rows() - row, out_.columns() - column, [&](
-        matrix_index r, matrix_index c, auto const& group) {
-      std::uint32_t const found = float_bits(scaling::tile_amax(group));
-      if constexpr (is_by_row) {
-        float& cell = out_.amax(row + r, shares == granularity::row ? 0 : (column + c) / 128);
-        if (found > float_bits(cell)) cell = float_from_bits(found);
-      }
-      largest = found > largest ? found : largest;
-    });
+    values.for_each_group<Quantizer>(
+        0, out_.rows() - row, out_.columns() - column,
+        [&](matrix_index r, matrix_index c, auto const& group) {
+          std::uint32_t const found = float_bits(scaling::tile_amax(group));
+          if constexpr (is_by_row) {
+            float& cell = out_.amax(row + r, shares == granularity::row ? 0 : (column + c) / 128);
+            if (found > float_bits(cell)) cell = float_from_bits(found);
+          }
+          largest = found > largest ? found : largest;
+        });
     auto seen = largest_.load();
     while (largest > seen && !largest_.compare_exchange_weak(seen, largest)) {
     }

@@ -64,7 +64,8 @@ template <class Real>
   return result;
 }
 
-/// Calls finish(row panel, column panel) for every tile of the product, in parallel over row panels.
+/// Calls finish(row panel, column panel) for every tile of the product, in parallel over row
+/// panels.
 template <class Real, class Parallel, class Finish>
 void for_each_tile(panels<Real, tile_rows> const& a, panels<Real, tile_columns<Real>> const& b,
                    Parallel const& parallel, Finish const& finish) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A matrix in pieces of floats: the one place of the host that knows of strides, element types and edges.
+// A matrix in pieces of floats: the one place of the host that knows of strides, element types and
+// edges.
 #pragma once
 
 #include <algorithm>
@@ -9,8 +10,8 @@
 
 namespace nibble::detail {
 
-/// A piece of a matrix as floats, completed with zeros: what the loops below work on. Only this class
-/// knows of strides, element types and ragged edges.
+/// A piece of a matrix as floats, completed with zeros: what the loops below work on. Only this
+/// class knows of strides, element types and ragged edges.
 class panel {
  public:
   panel(matrix_index rows, matrix_index columns)
@@ -69,7 +70,8 @@ class panel {
     }
   }
 
-  /// Calls body(r, c, values) for each group that starts in rows [first, last) and left of `columns`.
+  /// Calls body(r, c, values) for each group that starts in rows [first, last) and left of
+  /// `columns`.
   template <class Quantizer, class Body>
   void for_each_group(matrix_index first, matrix_index last, matrix_index columns,
                       Body const& body) const {
@@ -83,7 +85,8 @@ class panel {
         } else {
           float gathered[tall][wide];
           for (std::size_t i = 0; i < tall; ++i) {
-            __builtin_memcpy(gathered[i], row(r + static_cast<matrix_index>(i)) + c, sizeof gathered[i]);
+            __builtin_memcpy(gathered[i], row(r + static_cast<matrix_index>(i)) + c,
+                             sizeof gathered[i]);
           }
           body(r, c, gathered);
         }
@@ -92,10 +95,11 @@ class panel {
   }
 
  private:
-  /// Reads what is laid out by columns, through tiles: a column's elements lie together, and each cache
-  /// line is fetched once.
+  /// Reads what is laid out by columns, through tiles: a column's elements lie together, and each
+  /// cache line is fetched once.
   template <class T>
-  void turn(T const* source, matrix_index column_step, matrix_index tall, matrix_index wide) noexcept {
+  void turn(T const* source, matrix_index column_step, matrix_index tall,
+            matrix_index wide) noexcept {
     constexpr matrix_index depth = 32, width = 16;
     float tile[std::size_t{width}][std::size_t{depth}];
     for (matrix_index c = 0; c < wide; c += width) {
@@ -121,13 +125,14 @@ class panel {
 };
 
 /// How many rows of groups one piece of parallel work takes: about 2^15 elements.
-[[nodiscard]] inline matrix_index grain_for(matrix_index group_rows, matrix_index columns) noexcept {
+[[nodiscard]] inline matrix_index grain_for(matrix_index group_rows,
+                                            matrix_index columns) noexcept {
   matrix_index const row_elements = group_rows * (columns > 0 ? columns : 1);
   return row_elements >= 32768 ? 1 : 32768 / row_elements;
 }
 
-/// The panels that a matrix is worked through in: enough rows that a matrix read across its rows uses
-/// whole cache lines, and few enough columns that a panel stays in the first or second cache.
+/// The panels that a matrix is worked through in: enough rows that a matrix read across its rows
+/// uses whole cache lines, and few enough columns that a panel stays in the first or second cache.
 template <class Quantizer>
 class panel_loop {
  public:
@@ -137,7 +142,8 @@ class panel_loop {
     constexpr matrix_index tall = Quantizer::group.rows, wide = Quantizer::group.columns;
     bool const across = in.stride(1) != 1 && in.extent(0) > 1;
     rows_ = across ? ceil_div<matrix_index>(32, tall) * tall : tall;
-    width_ = std::min(ceil_div<matrix_index>(across ? 512 : 2048, wide), ceil_div(columns, wide)) * wide;
+    width_ =
+        std::min(ceil_div<matrix_index>(across ? 512 : 2048, wide), ceil_div(columns, wide)) * wide;
     panels_ = ceil_div<matrix_index>(in.extent(0), rows_);
     grain_ = grain_for(rows_, columns);
   }
@@ -147,7 +153,8 @@ class panel_loop {
 
   /// Calls body(piece, panel, row, column) for every panel, transformed.
   template <class In, class Parallel, class Body>
-  void operator()(In const& in, Quantizer const& q, Parallel const& parallel, Body const& body) const {
+  void operator()(In const& in, Quantizer const& q, Parallel const& parallel,
+                  Body const& body) const {
     constexpr matrix_index wide = Quantizer::group.columns;
     parallel(panels_, grain_, [&](matrix_index first, matrix_index last) {
       panel values(rows_, width_);

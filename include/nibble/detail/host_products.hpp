@@ -2,8 +2,8 @@
 // The three ways to sum a product, over the one loop nest of host_gemm.hpp.
 #pragma once
 
-#include "nibble/detail/host_gemm.hpp"
 #include "nibble/dequantize.hpp"
+#include "nibble/detail/host_gemm.hpp"
 #include "nibble/epilogue.hpp"
 
 namespace nibble::detail {
@@ -20,9 +20,11 @@ template <class Real, int Rows, class View, class Parallel>
     for (matrix_index row = first; row < last; ++row) {
       for (matrix_index b = 0; b < blocks; ++b) {
         auto const block = load_block(in, row, b);
-        Real const scale = with_scales ? static_cast<Real>(static_cast<float>(block.scale)) : Real{1};
+        Real const scale =
+            with_scales ? static_cast<Real>(static_cast<float>(block.scale)) : Real{1};
         for (int i = 0; i < int{size}; ++i) {
-          result.at(row, b * size + i) = static_cast<Real>(static_cast<float>(block.codes[i])) * scale;
+          result.at(row, b * size + i) =
+              static_cast<Real>(static_cast<float>(block.codes[i])) * scale;
         }
       }
     }
@@ -95,7 +97,8 @@ void matmul_exact(A const& a, B const& b, AlphaOf alpha_of, Out const& out, epil
       for (int j = 0; j < columns; ++j) {
         matrix_index const r = row_panel * tile_rows + i, c = column_panel * columns + j;
         if (r >= out.extent(0) || c >= out.extent(1)) continue;
-        // int64 to float rounds once; the factor is a power of two and the result far from subnormal.
+        // int64 to float rounds once; the factor is a power of two and the result far from
+        // subnormal.
         float const sum = is_nan[i][j] ? float_from_bits(0x7FC0'0000u)
                                        : static_cast<float>(units[i][j]) * 0x1p-20f;
         finish_element(out, r, c, sum, alpha_of(r, c), e);
@@ -114,8 +117,10 @@ void matmul_ordered(A const& a, B const& b, AlphaOf alpha_of, OuterOf outer_of, 
     constexpr int columns = tile_columns<double>;
     double sums[tile_rows][static_cast<std::size_t>(columns)] = {};
     matrix_index const first_row = row_panel * tile_rows, first_column = column_panel * columns;
-    auto const rows = static_cast<int>(std::min<matrix_index>(tile_rows, out.extent(0) - first_row));
-    auto const wide = static_cast<int>(std::min<matrix_index>(columns, out.extent(1) - first_column));
+    auto const rows =
+        static_cast<int>(std::min<matrix_index>(tile_rows, out.extent(0) - first_row));
+    auto const wide =
+        static_cast<int>(std::min<matrix_index>(columns, out.extent(1) - first_column));
     for (matrix_index block = 0; block * size < left.depth(); ++block) {
       auto const codes = multiply_panels(left.panel(row_panel), right.panel(column_panel),
                                          block * size, (block + 1) * size);
@@ -147,8 +152,8 @@ void matmul_panels(panels<Real, tile_rows> const& left,
                    epilogue const& e, Parallel const& parallel) {
   for_each_tile(left, right, parallel, [&](matrix_index row_panel, matrix_index column_panel) {
     constexpr int columns = tile_columns<Real>;
-    auto const sums = multiply_panels(left.panel(row_panel), right.panel(column_panel), 0,
-                                      left.depth());
+    auto const sums =
+        multiply_panels(left.panel(row_panel), right.panel(column_panel), 0, left.depth());
     for (int i = 0; i < tile_rows; ++i) {
       for (int j = 0; j < columns; ++j) {
         matrix_index const r = row_panel * tile_rows + i, c = column_panel * columns + j;

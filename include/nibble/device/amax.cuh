@@ -11,10 +11,12 @@ namespace nibble::device {
 
 namespace detail {
 
-/// The largest of a value over a block's threads, added to `cell` by one of them. All threads must call it.
+/// The largest of a value over a block's threads, added to `cell` by one of them. All threads must
+/// call it.
 __device__ __forceinline__ void merge_amax(std::uint32_t largest, float* cell) {
   largest = __reduce_max_sync(0xFFFF'FFFFu, largest);
-  // Bits of magnitudes order like integers, so the integer maximum is the float one, NaN left out before.
+  // Bits of magnitudes order like integers, so the integer maximum is the float one, NaN left out
+  // before.
   if (threadIdx.x % 32 == 0 && largest != 0) {
     atomicMax(reinterpret_cast<unsigned int*>(cell), largest);
   }
@@ -26,8 +28,8 @@ __global__ void __launch_bounds__(256) amax_flat(T const* in, matrix_index chunk
   constexpr std::size_t chunk = 32;
   std::uint32_t largest = 0;
   matrix_index const step = static_cast<matrix_index>(gridDim.x) * blockDim.x;
-  for (matrix_index i = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x; i < chunks;
-       i += step) {
+  for (matrix_index i = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x;
+       i < chunks; i += step) {
     float values[chunk];
     load_vectors(in + i * matrix_index{chunk}, values);
     std::uint32_t const found = scaling::row_amax_bits(values);
@@ -51,7 +53,8 @@ __global__ void __launch_bounds__(256) amax_groups(In in, Out out, Quantizer q) 
   for (matrix_index g = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x; g < count;
        g += step) {
     auto const [group_row, group_column] = split(g, across);
-    matrix_index const row = group_row * matrix_index{rows}, column = group_column * matrix_index{columns};
+    matrix_index const row = group_row * matrix_index{rows},
+                       column = group_column * matrix_index{columns};
     float values[rows][columns];
     load_checked(in, row, column, values);
     for (auto& one : values) q.transform_row(one);
@@ -70,16 +73,17 @@ __global__ void __launch_bounds__(256) amax_groups(In in, Out out, Quantizer q) 
 
 /// Finds the amaxes that Quantizer derives outer scales from, as nibble::find_amax.
 ///
-/// errors  shape_mismatch: out.amax has another shape than shape_for<Quantizer>. Allocates nothing, can be
-///         captured in a graph.
+/// errors  shape_mismatch: out.amax has another shape than shape_for<Quantizer>. Allocates nothing,
+///         can be captured in a graph.
 /// bits    those of nibble::find_amax, for any launch shape: a maximum has no order.
 template <class In, class Block, class ScaleLayout, class Quantizer>
 status find_amax(::cuda::stream_ref stream, In const& in,
                  quantized_view<Block, ScaleLayout> const& out, Quantizer const& q) {
   using value_type = std::remove_cv_t<typename In::value_type>;
   auto const need = shape_for<Quantizer, ScaleLayout>(in.extent(0), in.extent(1));
-  if (out.rows() != need.rows || out.columns() != need.columns || out.amax.extent(0) != need.amax_rows ||
-      out.amax.extent(1) != need.amax_columns || out.amax.stride(1) != 1 ||
+  if (out.rows() != need.rows || out.columns() != need.columns ||
+      out.amax.extent(0) != need.amax_rows || out.amax.extent(1) != need.amax_columns ||
+      out.amax.stride(1) != 1 ||
       out.amax.stride(0) != (need.amax_columns > 0 ? need.amax_columns : 1)) {
     return status::shape_mismatch;
   }
@@ -98,15 +102,17 @@ status find_amax(::cuda::stream_ref stream, In const& in,
                        is_aligned(in.data_handle(), 16);
   if (is_flat) {
     matrix_index const grid = nibble::detail::ceil_div<matrix_index>(size / 32, 256);
-    detail::amax_flat<value_type><<<static_cast<unsigned>(grid < most ? grid : most), 256, 0, stream.get()>>>(
-        in.data_handle(), size / 32, out.amax.data_handle());
+    detail::amax_flat<value_type>
+        <<<static_cast<unsigned>(grid < most ? grid : most), 256, 0, stream.get()>>>(
+            in.data_handle(), size / 32, out.amax.data_handle());
   } else {
     matrix_index const groups =
         nibble::detail::ceil_div<matrix_index>(out.rows(), Quantizer::group.rows) *
         nibble::detail::ceil_div<matrix_index>(out.columns(), Quantizer::group.columns);
     matrix_index const grid = nibble::detail::ceil_div<matrix_index>(groups, 256);
     detail::amax_groups<In, quantized_view<Block, ScaleLayout>, Quantizer>
-        <<<static_cast<unsigned>(grid < most * 16 ? grid : most * 16), 256, 0, stream.get()>>>(in, out, q);
+        <<<static_cast<unsigned>(grid < most * 16 ? grid : most * 16), 256, 0, stream.get()>>>(
+            in, out, q);
   }
   return cudaPeekAtLastError() == cudaSuccess ? status::success : status::launch_failed;
 }

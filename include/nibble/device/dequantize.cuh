@@ -14,7 +14,8 @@ namespace detail {
 
 /// One thread, one group: decodes its blocks, undoes the transform if asked, writes what is inside.
 template <class In, class Out, class Quantizer, bool Contiguous>
-__global__ void __launch_bounds__(256) dequantize_groups(In in, Out result, Quantizer q, domain which) {
+__global__ void __launch_bounds__(256)
+    dequantize_groups(In in, Out result, Quantizer q, domain which) {
   using Block = typename In::block_type;
   using value_type = std::remove_cv_t<typename Out::value_type>;
   constexpr int size = Block::size;
@@ -35,9 +36,9 @@ __global__ void __launch_bounds__(256) dequantize_groups(In in, Out result, Quan
       matrix_index const block = column / size + b;
       nibble::row<float, size> decoded{};
       if (block < in.scales.extent(1)) {
-        Block const stored{
-            load_codes<Contiguous, typename Quantizer::element_type, size>(code_address(in, row, block)),
-            in.scale(row, block)};
+        Block const stored{load_codes<Contiguous, typename Quantizer::element_type, size>(
+                               code_address(in, row, block)),
+                           in.scale(row, block)};
         decoded = Quantizer::decode(stored, factors);
       }
       for (int i = 0; i < size; ++i) values[b * size + i] = decoded[i];
@@ -72,8 +73,8 @@ __global__ void __launch_bounds__(256) dequantize_groups(In in, Out result, Quan
 
 /// Writes the numbers that a quantized matrix stands for; see nibble::dequantize.
 ///
-/// errors  shape_mismatch: the result has not the shape that was quantized. Allocates nothing, can be
-///         captured in a graph.
+/// errors  shape_mismatch: the result has not the shape that was quantized. Allocates nothing, can
+///         be captured in a graph.
 /// bits    those of nibble::dequantize, for any launch shape.
 template <class Block, class ScaleLayout, class Out, class Quantizer>
 status dequantize(::cuda::stream_ref stream, quantized_view<Block, ScaleLayout> const& in,
@@ -86,7 +87,8 @@ status dequantize(::cuda::stream_ref stream, quantized_view<Block, ScaleLayout> 
     return status::shape_mismatch;
   }
   if (in.rows() == 0 || in.columns() == 0) return status::success;
-  matrix_index const groups = in.rows() * nibble::detail::ceil_div<matrix_index>(in.columns(), columns);
+  matrix_index const groups =
+      in.rows() * nibble::detail::ceil_div<matrix_index>(in.columns(), columns);
   matrix_index const needed = nibble::detail::ceil_div<matrix_index>(groups, 256);
   constexpr matrix_index most = 132 * 8 * 16;
   auto const grid = static_cast<unsigned>(needed < most ? needed : most);

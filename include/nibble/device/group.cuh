@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Groups of a matrix to and from one thread's registers: the building blocks of the kernels, and of a
-// kernel author's own.
+// Groups of a matrix to and from one thread's registers: the building blocks of the kernels, and of
+// a kernel author's own.
 #pragma once
 
 #include "nibble/quantized_matrix.hpp"
@@ -13,7 +13,8 @@ namespace nibble::device {
   return reinterpret_cast<std::uintptr_t>(pointer) % bytes == 0;
 }
 
-/// g / across and g % across; in 32 bits where that is enough, since 64-bit division takes 70 instructions.
+/// g / across and g % across; in 32 bits where that is enough, since 64-bit division takes 70
+/// instructions.
 struct row_and_rest {
   matrix_index row, rest;
 };
@@ -25,7 +26,8 @@ struct row_and_rest {
   return {g / across, g % across};
 }
 
-/// A result as it is written: NaN as 0x7FC00000 in a float, and as the narrower types have it anyway.
+/// A result as it is written: NaN as 0x7FC00000 in a float, and as the narrower types have it
+/// anyway.
 template <class T>
 [[nodiscard]] __device__ __forceinline__ T written_as(float value) {
   if constexpr (std::is_same_v<T, float>) {
@@ -37,7 +39,8 @@ template <class T>
 
 /// N consecutive values as floats, by loads of 16 bytes.
 ///
-/// shape   from: N values of float, bf16, fp16 or CUDA's types of those sizes, 16-byte aligned; one thread.
+/// shape   from: N values of float, bf16, fp16 or CUDA's types of those sizes, 16-byte aligned; one
+///         thread.
 template <std::size_t N, class T>
 __device__ __forceinline__ void load_vectors(T const* from, float (&values)[N]) {
   constexpr std::size_t per_vector = 16 / sizeof(T);
@@ -59,8 +62,7 @@ __device__ __forceinline__ void load_checked(In const& in, matrix_index row, mat
     for (std::size_t c = 0; c < Columns; ++c) {
       matrix_index const i = row + static_cast<matrix_index>(r);
       matrix_index const j = column + static_cast<matrix_index>(c);
-      values[r][c] =
-          i < in.extent(0) && j < in.extent(1) ? static_cast<float>(in(i, j)) : 0.0f;
+      values[r][c] = i < in.extent(0) && j < in.extent(1) ? static_cast<float>(in(i, j)) : 0.0f;
     }
   }
 }

@@ -16,12 +16,14 @@ inline constexpr int threads_per_block = 256;
 
 /// The kernels' view of where an element is; see nibble::position.
 template <class Out>
-__device__ __forceinline__ position position_of(Out const& out, matrix_index row, matrix_index column) {
+__device__ __forceinline__ position position_of(Out const& out, matrix_index row,
+                                                matrix_index column) {
   return {static_cast<std::uint64_t>(row * out.columns() + column),
           static_cast<std::uint64_t>(out.columns())};
 }
 
-/// One thread, one group, any shape; any strides, or, if Vector, rows of whole groups loaded 16 bytes wide.
+/// One thread, one group, any shape; any strides, or, if Vector, rows of whole groups loaded 16
+/// bytes wide.
 template <bool Vector, class In, class Out, class Quantizer>
 __global__ void __launch_bounds__(threads_per_block) quantize_groups(In in, Out out, Quantizer q) {
   using Block = typename Out::block_type;
@@ -36,7 +38,8 @@ __global__ void __launch_bounds__(threads_per_block) quantize_groups(In in, Out 
   for (matrix_index g = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x; g < count;
        g += step) {
     auto const [group_row, group_column] = split(g, across);
-    matrix_index const row = group_row * matrix_index{rows}, column = group_column * matrix_index{columns};
+    matrix_index const row = group_row * matrix_index{rows},
+                       column = group_column * matrix_index{columns};
     float values[rows][columns];
     if constexpr (Vector) {
       load_vectors(&in(row, column), values[0]);
@@ -62,16 +65,16 @@ __global__ void __launch_bounds__(threads_per_block) quantize_groups(In in, Out 
   }
 }
 
-/// One thread, one row block of a contiguous matrix without ragged edges, plain scales: no index needs a
-/// division, loads are 16 bytes wide and a warp's stores are contiguous.
+/// One thread, one row block of a contiguous matrix without ragged edges, plain scales: no index
+/// needs a division, loads are 16 bytes wide and a warp's stores are contiguous.
 template <class T, class Block, class Quantizer>
 __global__ void __launch_bounds__(threads_per_block)
     quantize_flat(T const* in, std::uint8_t* codes, typename Block::scale_type* scales,
                   float const* amax, matrix_index blocks, Quantizer q) {
   auto const factors = Quantizer::prepare({amax != nullptr ? *amax : 0.0f});
   matrix_index const step = static_cast<matrix_index>(gridDim.x) * blockDim.x;
-  for (matrix_index b = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x; b < blocks;
-       b += step) {
+  for (matrix_index b = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x;
+       b < blocks; b += step) {
     float values[1][std::size_t{Block::size}];
     load_vectors(in + b * Block::size, values[0]);
     q.transform_row(values[0]);
@@ -82,7 +85,7 @@ __global__ void __launch_bounds__(threads_per_block)
   }
 }
 
-/// Half a warp, one 16x16 tile: lane r of the half has row r, the largest magnitude goes round by shuffles.
+/// Half a warp, one 16x16 tile: lane r has row r, the largest magnitude goes round by shuffles.
 template <class T, class Out, class Quantizer>
 __global__ void __launch_bounds__(threads_per_block)
     quantize_tiles(T const* in, matrix_index pitch, Out out, Quantizer q) {
@@ -90,7 +93,8 @@ __global__ void __launch_bounds__(threads_per_block)
   constexpr int size = Block::size;
   matrix_index const across = out.columns() / size;
   int const r = static_cast<int>(threadIdx.x) % 16;
-  matrix_index const column = (static_cast<matrix_index>(blockIdx.x) * (blockDim.x / 16) + threadIdx.x / 16);
+  matrix_index const column =
+      (static_cast<matrix_index>(blockIdx.x) * (blockDim.x / 16) + threadIdx.x / 16);
   if (column >= across) return;  // whole halves of a warp leave together
   unsigned const mask = 0xFFFFu << (threadIdx.x % 32 / 16 * 16);
   auto const factors = Quantizer::prepare({out.amax(0, 0)});
@@ -124,12 +128,13 @@ __global__ void clear_padding(Out out) {
   using layout = typename Out::scale_layout;
   auto const& mapping = out.scales.mapping();
   matrix_index const rows = out.scales.extent(0), columns = out.scales.extent(1);
-  matrix_index const tall = nibble::detail::ceil_div<matrix_index>(rows, layout::tile_rows) * layout::tile_rows;
+  matrix_index const tall =
+      nibble::detail::ceil_div<matrix_index>(rows, layout::tile_rows) * layout::tile_rows;
   matrix_index const wide =
       nibble::detail::ceil_div<matrix_index>(columns, layout::tile_columns) * layout::tile_columns;
   matrix_index const step = static_cast<matrix_index>(gridDim.x) * blockDim.x;
-  for (matrix_index i = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x; i < tall * wide;
-       i += step) {
+  for (matrix_index i = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x;
+       i < tall * wide; i += step) {
     matrix_index const r = i / wide, c = i % wide;
     if (r >= rows || c >= columns) {
       out.scales.data_handle()[mapping(r, c)] = typename Out::block_type::scale_type{};
@@ -148,9 +153,10 @@ __global__ void clear_padding(Out out) {
 
 /// Quantizes a matrix under the amaxes in out.amax, which are read on the device.
 ///
-/// shape   as nibble::quantize_with_amax; every pointer is one the device can read. Any strides; contiguous,
-///         16-byte aligned matrices without ragged edges take the fast kernels.
-/// errors  a status; nothing is written unless it is success. Allocates nothing, can be captured in a graph.
+/// shape   as nibble::quantize_with_amax; every pointer is one the device can read. Any strides;
+///         contiguous, 16-byte aligned matrices without ragged edges take the fast kernels.
+/// errors  a status; nothing is written unless it is success. Allocates nothing, can be captured in
+///         a graph.
 /// bits    those of nibble::quantize_with_amax, for any launch shape.
 template <class In, class Block, class ScaleLayout, class Quantizer>
 status quantize_with_amax(::cuda::stream_ref stream, In const& in,
@@ -187,9 +193,10 @@ status quantize_with_amax(::cuda::stream_ref stream, In const& in,
                 std::is_same_v<typename Quantizer::transform_type, transform::identity>) {
     if (whole && in.stride(0) == in.extent(1)) {
       matrix_index const blocks = out.rows() * need.blocks_per_row();
-      detail::quantize_flat<value_type, Block><<<detail::grid_for(blocks), threads, 0, stream.get()>>>(
-          in.data_handle(), out.codes.data_handle().bytes, out.scales.data_handle(),
-          out.amax.data_handle(), blocks, q);
+      detail::quantize_flat<value_type, Block>
+          <<<detail::grid_for(blocks), threads, 0, stream.get()>>>(
+              in.data_handle(), out.codes.data_handle().bytes, out.scales.data_handle(),
+              out.amax.data_handle(), blocks, q);
       done = true;
     }
   }
@@ -198,7 +205,8 @@ status quantize_with_amax(::cuda::stream_ref stream, In const& in,
     if (whole && in.extent(0) % 16 == 0) {
       matrix_index const across = out.columns() / 16, down = out.rows() / 16;
       // About eight tiles a thread: the factors then cost little, and every SM has work.
-      auto const wide = static_cast<unsigned>(nibble::detail::ceil_div<matrix_index>(across, threads / 16));
+      auto const wide =
+          static_cast<unsigned>(nibble::detail::ceil_div<matrix_index>(across, threads / 16));
       matrix_index const tall = nibble::detail::ceil_div<matrix_index>(down, 8);
       dim3 const grid(wide, static_cast<unsigned>(tall < 65535 ? tall : 65535));
       detail::quantize_tiles<value_type, view><<<grid, threads, 0, stream.get()>>>(
@@ -224,8 +232,8 @@ status quantize_with_amax(::cuda::stream_ref stream, In const& in,
   }
   if constexpr (requires { ScaleLayout::tile_rows; }) {
     if (out.scales.mapping().is_whole() && !out.scales.mapping().is_exhaustive()) {
-      detail::clear_padding<view><<<detail::grid_for(out.scales.mapping().required_span_size()), threads,
-                                    0, stream.get()>>>(out);
+      detail::clear_padding<view><<<detail::grid_for(out.scales.mapping().required_span_size()),
+                                    threads, 0, stream.get()>>>(out);
     }
   }
   return cudaPeekAtLastError() == cudaSuccess ? status::success : status::launch_failed;

@@ -11,8 +11,8 @@ namespace nibble::format {
 ///
 /// shape   code: the low Format.width() bits count, higher bits are ignored.
 /// rule    see float_format; integer arithmetic only, so subnormals survive flush-to-zero.
-/// errors  a NaN code gives a NaN that keeps the sign and the mantissa bits, quiet but for bf16's own
-///         signalling ones.
+/// errors  a NaN code gives a NaN that keeps the sign and the mantissa bits, quiet but for bf16's
+///         own signalling ones.
 /// bits    identical everywhere.
 template <float_format Format>
 [[nodiscard]] NIBBLE_HD constexpr float decode(std::uint32_t code) noexcept {
@@ -41,7 +41,8 @@ template <float_format Format>
   int const leading = detail::bit_width(significand) - 1;
   int const float_exponent = unit - Format.mantissa_bits + leading;
   std::uint32_t const aligned = significand << (23 - leading);
-  if (float_exponent < -126) return detail::float_from_bits(sign | aligned >> (-126 - float_exponent));
+  if (float_exponent < -126)
+    return detail::float_from_bits(sign | aligned >> (-126 - float_exponent));
   auto const biased = static_cast<std::uint32_t>(float_exponent + 127);
   return detail::float_from_bits(sign | biased << 23 | (aligned & 0x007F'FFFFu));
 }

@@ -50,11 +50,11 @@ template <class Real>
 
 /// The code of the number that `value` rounds to.
 ///
-/// rule    one rounding by Rule; the sign is kept, also of -0 and of what rounds to zero. An unsigned
-///         format takes the magnitude where it has no zero (E8M0, as CUDA's constructor) and gives
-///         code 0 for negative numbers otherwise.
-/// errors  NaN of either sign: Format.nan_code(). Infinity and too large numbers: as Overflow says, but
-///         toward_zero takes a finite number to the largest one.
+/// rule    one rounding by Rule; the sign is kept, also of -0 and of what rounds to zero. An
+///         unsigned format takes the magnitude where it has no zero (E8M0, as CUDA's constructor)
+///         and gives code 0 for negative numbers otherwise.
+/// errors  NaN of either sign: Format.nan_code(). Infinity and too large numbers: as Overflow says,
+///         but toward_zero takes a finite number to the largest one.
 /// bits    identical everywhere.
 /// source  OCP MX 1.0; PTX ISA, cvt with .satfinite.
 template <float_format Format, class Rule = nearest_even, overflow Overflow = overflow::saturate,
@@ -85,11 +85,11 @@ template <float_format Format, class Rule = nearest_even, overflow Overflow = ov
   } else if (shift < 128) {
     fraction |= d.significand >> (shift - 64);
   }
-  // Codes count magnitudes in order, so a carry out of the mantissa lands in the exponent by itself.
+  // Codes count magnitudes in order, so a carry out of the mantissa lands in the exponent by
+  // itself.
   constexpr std::int64_t hidden_bit = Format.has_zero ? 0 : std::int64_t{1} << Format.mantissa_bits;
-  std::int64_t code =
-      (static_cast<std::int64_t>(exponent - bottom) << Format.mantissa_bits) +
-      static_cast<std::int64_t>(kept) - hidden_bit;
+  std::int64_t code = (static_cast<std::int64_t>(exponent - bottom) << Format.mantissa_bits) +
+                      static_cast<std::int64_t>(kept) - hidden_bit;
   if (Rule::goes_up(remainder{(code & 1) != 0, fraction}, random)) ++code;
   if (code < 0) return sign;
   // A rule that never goes up keeps even the largest float finite, as IEEE 754 has it.
@@ -100,14 +100,15 @@ template <float_format Format, class Rule = nearest_even, overflow Overflow = ov
   return sign | static_cast<std::uint32_t>(code);
 }
 
-/// encode<Format>(value) for formats of less exponent range than a float, in 32-bit arithmetic: what a block
-/// scale goes through, once for every 16 elements.
+/// encode<Format>(value) for formats of less exponent range than a float, in 32-bit arithmetic:
+/// what a block scale goes through, once for every 16 elements.
 ///
 /// rule    as encode with nearest_even and saturation.
 /// bits    identical everywhere; equal to encode<Format>.
 template <float_format Format>
 [[nodiscard]] NIBBLE_HD constexpr std::uint32_t encode_nearest_even(float value) noexcept {
-  static_assert(Format.exponent_bits < 8 && Format.has_zero, "got a format with the range of a float");
+  static_assert(Format.exponent_bits < 8 && Format.has_zero,
+                "got a format with the range of a float");
   constexpr int drop = 23 - Format.mantissa_bits;
   constexpr std::uint32_t smallest_normal_field = 127 + Format.min_exponent();
   std::uint32_t const bits = detail::float_bits(value);
@@ -164,7 +165,8 @@ template <float_format Format>
   std::uint32_t const bits = detail::float_bits(value);
   std::uint32_t const magnitude = bits & 0x7FFF'FFFFu;
   std::uint32_t code = 0;
-  for (std::uint32_t i = 0; i < thresholds.count; ++i) code += magnitude >= thresholds.first[i] ? 1u : 0u;
+  for (std::uint32_t i = 0; i < thresholds.count; ++i)
+    code += magnitude >= thresholds.first[i] ? 1u : 0u;
   std::uint32_t const sign = (bits >> 31) << Format.magnitude_width();
   return code | (magnitude > detail::infinity_bits ? 0u : sign);
 }

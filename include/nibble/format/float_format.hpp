@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A number format is data. Everything else about it (largest value, NaN code, thresholds) is derived.
+// A number format is data. Everything else about it (largest value, NaN code, thresholds) is
+// derived.
 #pragma once
 
 #include "nibble/detail/std.hpp"
@@ -13,7 +14,8 @@ enum class specials {
   infinity_nan,  // as in IEEE 754: infinity with a zero mantissa, NaN otherwise
 };
 
-/// A binary floating-point format of up to 16 bits: sign, exponent, mantissa, from the top bit down.
+/// A binary floating-point format of up to 16 bits: sign, exponent, mantissa, from the top bit
+/// down.
 ///
 /// rule    value = (-1)^sign 2^(e - bias) (1 + m / 2^mantissa_bits), and for e = 0, where has_zero,
 ///         (-1)^sign 2^(1 - bias) m / 2^mantissa_bits.
@@ -43,9 +45,7 @@ struct float_format {
   }
 
   /// The exponent of the smallest normal number.
-  [[nodiscard]] NIBBLE_HD constexpr int min_exponent() const {
-    return (has_zero ? 1 : 0) - bias;
-  }
+  [[nodiscard]] NIBBLE_HD constexpr int min_exponent() const { return (has_zero ? 1 : 0) - bias; }
 
   [[nodiscard]] NIBBLE_HD constexpr bool has_nan() const { return special != specials::none; }
   [[nodiscard]] NIBBLE_HD constexpr bool has_infinity() const {
@@ -77,11 +77,11 @@ struct float_format {
   }
 };
 
-inline constexpr float_format e2m1{2, 1, 1};                            // 0 .5 1 1.5 2 3 4 6
-inline constexpr float_format e2m3{2, 3, 1};                            // up to 7.5
-inline constexpr float_format e3m2{3, 2, 3};                            // up to 28
-inline constexpr float_format e4m3{4, 3, 7, specials::nan_only};        // up to 448
-inline constexpr float_format e5m2{5, 2, 15, specials::infinity_nan};   // up to 57344
+inline constexpr float_format e2m1{2, 1, 1};                           // 0 .5 1 1.5 2 3 4 6
+inline constexpr float_format e2m3{2, 3, 1};                           // up to 7.5
+inline constexpr float_format e3m2{3, 2, 3};                           // up to 28
+inline constexpr float_format e4m3{4, 3, 7, specials::nan_only};       // up to 448
+inline constexpr float_format e5m2{5, 2, 15, specials::infinity_nan};  // up to 57344
 inline constexpr float_format e8m0{8, 0, 127, specials::nan_only, false, false};  // 2^-127..2^127
 inline constexpr float_format ue5m3{5, 3, 15, specials::nan_only, false};         // up to 114688
 inline constexpr float_format bf16{8, 7, 127, specials::infinity_nan};

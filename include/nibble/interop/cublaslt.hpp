@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What cuBLASLt and CUTLASS ask of an NVFP4 product's operands, as checks on the host: no CUDA header needed.
+// What cuBLASLt and CUTLASS ask of an NVFP4 product's operands, as checks on the host: no CUDA
+// header needed.
 #pragma once
 
 #include "nibble/matmul.hpp"
@@ -10,17 +11,17 @@ namespace nibble::interop::cublaslt {
 using scale_layout = layout::scale_tile_128x4;
 
 /// The numbers of cublasLt.h and library_types.h that describe such operands.
-inline constexpr int scale_mode_vec16_ue4m3 = 1;   // CUBLASLT_MATMUL_MATRIX_SCALE_VEC16_UE4M3
-inline constexpr int scale_mode_vec32_ue8m0 = 2;   // CUBLASLT_MATMUL_MATRIX_SCALE_VEC32_UE8M0
-inline constexpr int data_type_e2m1 = 33;          // CUDA_R_4F_E2M1
+inline constexpr int scale_mode_vec16_ue4m3 = 1;  // CUBLASLT_MATMUL_MATRIX_SCALE_VEC16_UE4M3
+inline constexpr int scale_mode_vec32_ue8m0 = 2;  // CUBLASLT_MATMUL_MATRIX_SCALE_VEC32_UE8M0
+inline constexpr int data_type_e2m1 = 33;         // CUDA_R_4F_E2M1
 
 /// Why an operand would be refused.
 enum class refusal {
   none,
-  inner_extent,       // elements along K not a multiple of 32, which 16-byte rows of codes need
-  row_padding,        // rows of codes with padding that is not a multiple of 32 elements
-  code_alignment,     // codes not on a 16-byte boundary
-  scale_alignment,    // scales not on a 16-byte boundary
+  inner_extent,     // elements along K not a multiple of 32, which 16-byte rows of codes need
+  row_padding,      // rows of codes with padding that is not a multiple of 32 elements
+  code_alignment,   // codes not on a 16-byte boundary
+  scale_alignment,  // scales not on a 16-byte boundary
 };
 
 /// Would cuBLASLt take this operand as it lies in memory?

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// CUDA's own small types to and from nibble's: the same bits, so nothing is rounded. Needs CUDA's headers,
-// though no CUDA compiler.
+// CUDA's own small types to and from nibble's: the same bits, so nothing is rounded. Needs CUDA's
+// headers, though no CUDA compiler.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -26,14 +26,38 @@ namespace nibble::interop {
 /// The CUDA type with the same format as T; none for ue5m3.
 template <number_type T>
 struct cuda_type_of;
-template <> struct cuda_type_of<fp4_e2m1> { using type = __nv_fp4_e2m1; };
-template <> struct cuda_type_of<fp6_e2m3> { using type = __nv_fp6_e2m3; };
-template <> struct cuda_type_of<fp6_e3m2> { using type = __nv_fp6_e3m2; };
-template <> struct cuda_type_of<fp8_e4m3> { using type = __nv_fp8_e4m3; };
-template <> struct cuda_type_of<fp8_e5m2> { using type = __nv_fp8_e5m2; };
-template <> struct cuda_type_of<e8m0> { using type = __nv_fp8_e8m0; };
-template <> struct cuda_type_of<bf16> { using type = __nv_bfloat16; };
-template <> struct cuda_type_of<fp16> { using type = __half; };
+template <>
+struct cuda_type_of<fp4_e2m1> {
+  using type = __nv_fp4_e2m1;
+};
+template <>
+struct cuda_type_of<fp6_e2m3> {
+  using type = __nv_fp6_e2m3;
+};
+template <>
+struct cuda_type_of<fp6_e3m2> {
+  using type = __nv_fp6_e3m2;
+};
+template <>
+struct cuda_type_of<fp8_e4m3> {
+  using type = __nv_fp8_e4m3;
+};
+template <>
+struct cuda_type_of<fp8_e5m2> {
+  using type = __nv_fp8_e5m2;
+};
+template <>
+struct cuda_type_of<e8m0> {
+  using type = __nv_fp8_e8m0;
+};
+template <>
+struct cuda_type_of<bf16> {
+  using type = __nv_bfloat16;
+};
+template <>
+struct cuda_type_of<fp16> {
+  using type = __half;
+};
 
 /// The same number as CUDA's type.
 template <number_type T>

@@ -6,7 +6,7 @@
 
 #include "nibble/numeric_limits.hpp"
 
-/// The same facts as std::numeric_limits. (libcu++'s own limits of CUDA's small types have exponents that
-/// are one too small by the standard's definition; these are right.)
+/// The same facts as std::numeric_limits. (libcu++'s own limits of CUDA's small types have
+/// exponents that are one too small by the standard's definition; these are right.)
 template <nibble::number_type T>
 class cuda::std::numeric_limits<T> : public nibble::limits<T> {};

@@ -21,8 +21,8 @@ struct packed_pointer {
       : bytes(start), first(element) {}
   /// From a pointer to mutable elements.
   template <class Other>
-    requires(std::is_const_v<T> && std::is_same_v<T, Other const>)
-  NIBBLE_HD constexpr packed_pointer(packed_pointer<Other> const& other) noexcept
+  requires(std::is_const_v<T>&& std::is_same_v<T, Other const>) NIBBLE_HD
+      constexpr packed_pointer(packed_pointer<Other> const& other) noexcept
       : bytes(other.bytes), first(other.first) {}
 };
 
@@ -48,8 +48,7 @@ class packed_reference {
   }
 
   NIBBLE_HD constexpr packed_reference const& operator=(value_type value) const noexcept
-    requires(!std::is_const_v<T>)
-  {
+      requires(!std::is_const_v<T>) {
     std::uint32_t const mask = value_type::format.mask() << (bit_ % 8);
     std::uint32_t const bits = static_cast<std::uint32_t>(value.bits()) << (bit_ % 8);
     bytes_[bit_ / 8] = static_cast<std::uint8_t>((bytes_[bit_ / 8] & ~mask) | bits);
@@ -60,9 +59,8 @@ class packed_reference {
     return *this;
   }
   /// Assigns the value, as a reference does, not the place.
-  NIBBLE_HD constexpr packed_reference const& operator=(packed_reference const& other) const noexcept
-    requires(!std::is_const_v<T>)
-  {
+  NIBBLE_HD constexpr packed_reference const& operator=(
+      packed_reference const& other) const noexcept requires(!std::is_const_v<T>) {
     return *this = static_cast<value_type>(other);
   }
 
@@ -83,8 +81,8 @@ struct packed_accessor {
 
   NIBBLE_HD constexpr packed_accessor() noexcept {}
   template <class Other>
-    requires(std::is_const_v<T> && std::is_same_v<T, Other const>)
-  NIBBLE_HD constexpr packed_accessor(packed_accessor<Other> const&) noexcept {}
+  requires(std::is_const_v<T>&& std::is_same_v<T, Other const>) NIBBLE_HD
+      constexpr packed_accessor(packed_accessor<Other> const&) noexcept {}
 
   [[nodiscard]] NIBBLE_HD constexpr reference access(data_handle_type pointer,
                                                      std::size_t index) const noexcept {

@@ -19,7 +19,8 @@ struct padded_right {
 
   template <class Extents>
   class mapping {
-    static_assert(Extents::rank() == 2, "got a rank other than 2; a scale matrix has rows and columns");
+    static_assert(Extents::rank() == 2,
+                  "got a rank other than 2; a scale matrix has rows and columns");
 
    public:
     using extents_type = Extents;

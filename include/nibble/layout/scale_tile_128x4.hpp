@@ -10,8 +10,9 @@ namespace nibble::layout {
 
 /// The layout policy of cuBLASLt, CUTLASS and TransformerEngine for block scales.
 ///
-/// shape   rows x scales per row; storage is padded to whole tiles of 512 scales, tiles in row-major
-///         order: required_span_size() is the allocation, and whoever quantizes writes the padding.
+/// shape   rows x scales per row; storage is padded to whole tiles of 512 scales, tiles in
+///         row-major order: required_span_size() is the allocation, and whoever quantizes writes
+///         the padding.
 /// rule    off(r, c) = ((r / 128) * ceil(columns / 4) + c / 4) * 512
 ///                     + (r % 32) * 16 + (r % 128) / 32 * 4 + c % 4.
 /// source  cuBLAS documentation, 1D block scaling factors layout; equal to CUTLASS's
@@ -23,7 +24,8 @@ struct scale_tile_128x4 {
   /// Maps (row, column) of a view, which may start anywhere in the tiled matrix.
   template <class Extents>
   class mapping {
-    static_assert(Extents::rank() == 2, "got a rank other than 2; a scale matrix has rows and columns");
+    static_assert(Extents::rank() == 2,
+                  "got a rank other than 2; a scale matrix has rows and columns");
 
    public:
     using extents_type = Extents;
@@ -34,7 +36,9 @@ struct scale_tile_128x4 {
 
     NIBBLE_HD constexpr mapping() noexcept : mapping(Extents{}) {}
     NIBBLE_HD constexpr mapping(Extents const& extents) noexcept  // NOLINT: as the standard layouts
-        : extents_(extents), storage_rows_(extents.extent(0)), storage_columns_(extents.extent(1)) {}
+        : extents_(extents),
+          storage_rows_(extents.extent(0)),
+          storage_columns_(extents.extent(1)) {}
 
     /// The part of this matrix that starts at (row, column) and has these extents.
     /// errors  a part that reaches outside is undefined; nibble::part checks.

@@ -15,7 +15,8 @@ namespace nibble::random {
 /// source  Salmon et al., Parallel random numbers: as easy as 1, 2, 3 (SC 2011).
 template <int Rounds = 10>
 struct philox4x32 {
-  static_assert(Rounds > 0 && Rounds <= 16, "got a round count outside 1..16; use 10, or 7 for speed");
+  static_assert(Rounds > 0 && Rounds <= 16,
+                "got a round count outside 1..16; use 10, or 7 for speed");
 
   std::uint64_t seed = 0;
   std::uint64_t stream = 0;
@@ -36,8 +37,10 @@ struct philox4x32 {
     return {{c0, c1, c2, c3}};
   }
 
-  /// Calls first, first + 1, ..., `count` of them: the same words, but the host draws several at once.
-  NIBBLE_HD constexpr void calls(std::uint64_t first, std::size_t count, words* out) const noexcept {
+  /// Calls first, first + 1, ..., `count` of them: the same words, but the host draws several at
+  /// once.
+  NIBBLE_HD constexpr void calls(std::uint64_t first, std::size_t count,
+                                 words* out) const noexcept {
     std::size_t done = 0;
 #if NIBBLE_HAS_LANES
     if (!detail::constant_evaluated()) {

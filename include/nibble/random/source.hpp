@@ -19,14 +19,15 @@ struct words {
 /// It does not promise that words of different calls differ.
 template <class Source>
 concept source = requires(Source const& s, std::uint64_t call) {
-  { s(call) } noexcept -> std::same_as<words>;
+  { s(call) }
+  noexcept->std::same_as<words>;
 };
 
 /// `Bits` random bits for each of N consecutive elements of a matrix, the first at `index`.
 ///
 /// rule    one call serves 128 / Bits elements, and which call an element draws from depends on its
-///         index alone: byte i of the little-endian words to element i at 8 bits, half word i at 16;
-///         at 24 bits the low 24 of each word, so four elements.
+///         index alone: byte i of the little-endian words to element i at 8 bits, half word i at
+///         16; at 24 bits the low 24 of each word, so four elements.
 /// bits    identical everywhere.
 template <int Bits, source Source, std::size_t N>
 NIBBLE_HD constexpr void fill(Source const& s, std::uint64_t index,
@@ -44,7 +45,8 @@ NIBBLE_HD constexpr void fill(Source const& s, std::uint64_t index,
     }
   }
 #endif
-  if constexpr (N % per_call == 0) {  // whole calls: places known beforehand, so a GPU keeps registers
+  if constexpr (N % per_call ==
+                0) {  // whole calls: places known beforehand, so a GPU keeps registers
     if (index % per_call == 0) {
       for (std::size_t first = 0; first < N; first += per_call) {
         words const drawn = s((index + first) / per_call);

@@ -16,7 +16,8 @@ struct stream_id {
   /// The 64-bit stream: step, layer, role and direction, from the top bit down.
   /// errors  a field outside its range runs into the next; is_valid() tells.
   [[nodiscard]] NIBBLE_HD constexpr std::uint64_t value() const noexcept {
-    return step << 24 | static_cast<std::uint64_t>(layer) << 8 | role << 1 | (is_transposed ? 1u : 0u);
+    return step << 24 | static_cast<std::uint64_t>(layer) << 8 | role << 1 |
+           (is_transposed ? 1u : 0u);
   }
   [[nodiscard]] NIBBLE_HD constexpr bool is_valid() const noexcept {
     return role < (1u << 7) && layer < (1u << 16) && step < (std::uint64_t{1} << 40);

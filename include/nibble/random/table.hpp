@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random numbers that were drawn beforehand, as a source: many calls at once cost less than one by one.
+// Random numbers that were drawn beforehand, as a source: many calls at once cost less than one by
+// one.
 #pragma once
 
 #include "nibble/random/source.hpp"
@@ -18,7 +19,8 @@ struct table {
   }
 };
 
-/// A source that can draw many calls at once: s.calls(first, count, out), the words of s(first) and on.
+/// A source that can draw many calls at once: s.calls(first, count, out), the words of s(first) and
+/// on.
 template <class Source>
 concept batched_source = source<Source> && requires(Source const& s, words* out) {
   s.calls(std::uint64_t{0}, std::size_t{1}, out);

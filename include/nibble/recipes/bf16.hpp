@@ -7,7 +7,8 @@
 namespace nibble::recipes {
 
 /// No quantization: bf16 operands, FP32 sums.
-struct bf16 : recipe<bf16_operand, bf16_operand, bf16_operand, bf16_operand, bf16_operand, bf16_operand> {
+struct bf16
+    : recipe<bf16_operand, bf16_operand, bf16_operand, bf16_operand, bf16_operand, bf16_operand> {
   static constexpr char const* name = "bf16";
   static constexpr precision_plan plan{};
 };

@@ -8,12 +8,12 @@ namespace nibble::recipes {
 
 namespace four_over_six_parts {
 using activations = quantizer<nvfp4_block, scaling::four_over_six<>>;
-using weights = quantizer<nvfp4_block,
-                          scaling::four_over_six<scaling::squared_error, scaling::tile::square>>;
+using weights =
+    quantizer<nvfp4_block, scaling::four_over_six<scaling::squared_error, scaling::tile::square>>;
 }  // namespace four_over_six_parts
 
-/// As nvfp4, with x and W of fprop, and so W of dgrad, scaled by four_over_six. Gradients keep scaling::amax:
-/// stochastic rounding under a scale chosen for nearest rounding is biased.
+/// As nvfp4, with x and W of fprop, and so W of dgrad, scaled by four_over_six. Gradients keep
+/// scaling::amax: stochastic rounding under a scale chosen for nearest rounding is biased.
 ///
 /// source  Four Over Six, arXiv 2512.02010; NVIDIA, arXiv 2509.25149.
 struct four_over_six

@@ -4,7 +4,6 @@
 
 #include "nibble/recipe.hpp"
 #include "nibble/tensor_scale/none.hpp"
-#include "nibble/tensor_scale/none.hpp"
 
 namespace nibble::recipes {
 
@@ -13,8 +12,9 @@ using rows = quantizer<fp8_block, scaling::amax<scaling::tile::row, tensor_scale
 using tiles = quantizer<fp8_block, scaling::amax<scaling::tile::square, tensor_scale::none>>;
 }  // namespace fp8_parts
 
-/// E4M3 with FP32 scales: 128x128 tiles of weights, 1x128 blocks of activations and gradients, nearest
-/// rounding; the first block and the last two in bf16 (of a short model: a share that rounds to none).
+/// E4M3 with FP32 scales: 128x128 tiles of weights, 1x128 blocks of activations and gradients,
+/// nearest rounding; the first block and the last two in bf16 (of a short model: a share that
+/// rounds to none).
 ///
 /// source  NVIDIA, arXiv 2509.25149, appendix A.
 struct fp8 : recipe<operand<fp8_parts::rows>, operand<fp8_parts::tiles>, operand<fp8_parts::rows>,

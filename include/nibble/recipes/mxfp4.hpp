@@ -18,8 +18,9 @@ using wgrad_gradients = quantizer<mxfp4_block, scale, rounding::stochastic<>, ro
 using wgrad_activations = quantizer<mxfp4_block, scale, rounding::nearest_even, rotation>;
 }  // namespace mxfp4_parts
 
-/// Blocks of 32 with power-of-two scales rounded up, weights in 1x32 blocks of either direction; otherwise
-/// as nvfp4: stochastic gradients, Hadamard transforms of 32 for wgrad, the last 15 % in bf16.
+/// Blocks of 32 with power-of-two scales rounded up, weights in 1x32 blocks of either direction;
+/// otherwise as nvfp4: stochastic gradients, Hadamard transforms of 32 for wgrad, the last 15 % in
+/// bf16.
 ///
 /// source  NVIDIA, arXiv 2509.25149, section 5; OCP MX 1.0.
 struct mxfp4

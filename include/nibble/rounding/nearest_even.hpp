@@ -22,7 +22,7 @@ struct nearest_even {
   /// The codes of N values; the position does not matter.
   template <number_type T, std::size_t N>
   [[nodiscard]] NIBBLE_HD static constexpr packed<T, int{N}> encode(float const (&values)[N],
-                                                               std::uint64_t = 0) noexcept {
+                                                                    std::uint64_t = 0) noexcept {
     packed<T, int{N}> codes{};
     if constexpr (T::format == format::e2m1 && N % 8 == 0) {
       arch::encode_e2m1(values, codes.bytes());

@@ -9,8 +9,10 @@ namespace nibble::rounding {
 
 /// Can R turn N floats into N codes of type T?
 template <class R, class T, int N>
-concept encodes = requires(R const& r, float const (&values)[std::size_t{N}], std::uint64_t position) {
-  { r.template encode<T>(values, position) } noexcept -> std::same_as<packed<T, N>>;
+concept encodes = requires(R const& r, float const (&values)[std::size_t{N}],
+                           std::uint64_t position) {
+  { r.template encode<T>(values, position) }
+  noexcept->std::same_as<packed<T, N>>;
 };
 
 /// Does R say whether it draws random numbers?

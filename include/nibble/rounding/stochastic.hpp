@@ -10,9 +10,10 @@ namespace nibble::rounding {
 
 /// Rounds away from zero where adding Bits random bits to the discarded fraction carries.
 ///
-/// rule    floor(2^Bits f) of the 2^Bits random numbers round away, f being the fraction between the
-///         two codes. 8 bits are what the hardware has: the mean is then up to 2^-8 of a step low,
-///         and what is below 2^-8 of the smallest step becomes 0. With 24 bits that bias is 2^-24.
+/// rule    floor(2^Bits f) of the 2^Bits random numbers round away, f being the fraction between
+///         the two codes. 8 bits are what the hardware has: the mean is then up to 2^-8 of a step
+///         low, and what is below 2^-8 of the smallest step becomes 0. With 24 bits that bias is
+///         2^-24.
 /// errors  beyond the largest number it saturates, which biases; see headroom in scaling::amax.
 /// bits    identical everywhere: a function of the value, the source and the element's position.
 /// source  NVIDIA, arXiv 2509.25149; PTX ISA, cvt.rs (the instruction's own use of its random bits
@@ -31,8 +32,8 @@ struct stochastic {
 
   /// The codes of N consecutive elements, the first at `position`; see random::element_bits.
   template <number_type T, std::size_t N>
-  [[nodiscard]] NIBBLE_HD constexpr packed<T, int{N}> encode(float const (&values)[N],
-                                                        std::uint64_t position) const noexcept {
+  [[nodiscard]] NIBBLE_HD constexpr packed<T, int{N}> encode(
+      float const (&values)[N], std::uint64_t position) const noexcept {
     std::uint32_t random[N]{};
     random::fill<Bits>(source, position, random);
     packed<T, int{N}> codes{};
@@ -55,19 +56,20 @@ struct stochastic {
     return codes;
   }
 
-  /// How many calls of the source `count` consecutive elements draw from, wherever they begin: at most.
+  /// How many calls of the source `count` consecutive elements draw from, wherever they begin: at
+  /// most.
   [[nodiscard]] NIBBLE_HD static constexpr std::size_t calls_for(std::size_t count) noexcept {
     return count / per_call + 2;
   }
 
-  /// The same rounding for the `count` elements from `position` on, whose random numbers are drawn at
-  /// once, into `storage` of calls_for(count) words.
+  /// The same rounding for the `count` elements from `position` on, whose random numbers are drawn
+  /// at once, into `storage` of calls_for(count) words.
   [[nodiscard]] NIBBLE_HD constexpr stochastic<Bits, random::table> drawn(
-      std::uint64_t position, std::size_t count, random::words* storage) const noexcept
-    requires random::batched_source<Source>
-  {
+      std::uint64_t position, std::size_t count,
+      random::words* storage) const noexcept requires random::batched_source<Source> {
     std::uint64_t const first = position / per_call;
-    source.calls(first, static_cast<std::size_t>((position + count) / per_call - first + 1), storage);
+    source.calls(first, static_cast<std::size_t>((position + count) / per_call - first + 1),
+                 storage);
     return {{storage, first}};
   }
 

@@ -22,7 +22,7 @@ struct toward_zero {
   /// The codes of N values; the position does not matter.
   template <number_type T, std::size_t N>
   [[nodiscard]] NIBBLE_HD static constexpr packed<T, int{N}> encode(float const (&values)[N],
-                                                               std::uint64_t = 0) noexcept {
+                                                                    std::uint64_t = 0) noexcept {
     packed<T, int{N}> codes{};
     for (int i = 0; i < int{N}; ++i) codes.set(i, round<T>(values[i]));
     return codes;

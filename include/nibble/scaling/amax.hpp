@@ -11,18 +11,20 @@ namespace nibble::scaling {
 ///
 /// shape   Shape: one block, or a square of blocks that share the scale.
 /// units   the largest magnitude is mapped to max(Element) * FillNumerator / FillDenominator: 16/17
-///         leaves headroom for the rounding of the scale, so that nothing saturates; more than 1 clips.
+///         leaves headroom for the rounding of the scale, so that nothing saturates; more than 1
+///         clips.
 /// rule    with b the tile's amax and M = S_enc * fl(1 / target): scale = round(min(b * M, largest
-///         float)) in the scale's format, values are multiplied by 1 / (scale * S_dec). An FP32 scale
-///         is 1 / min(target / b, largest float), 1 for b = 0, and is not rounded.
-/// errors  a scale that rounds to 0 encodes with the largest float and decodes to 0; NaN elements do
-///         not count; infinity gives the largest scale.
+///         float)) in the scale's format, values are multiplied by 1 / (scale * S_dec). An FP32
+///         scale is 1 / min(target / b, largest float), 1 for b = 0, and is not rounded.
+/// errors  a scale that rounds to 0 encodes with the largest float and decodes to 0; NaN elements
+///         do not count; infinity gives the largest scale.
 /// bits    identical everywhere; for NVFP4 the bytes of TransformerEngine, finite data.
 /// source  NVIDIA, arXiv 2509.25149, appendix B; TransformerEngine for the order of the operations.
 template <tile Shape = tile::row, class Outer = tensor_scale::current<>,
           class ScaleRule = format::nearest_even, int FillNumerator = 1, int FillDenominator = 1>
 struct amax {
-  static_assert(FillNumerator > 0 && FillDenominator > 0, "got a fill of 0 or less; need a fraction");
+  static_assert(FillNumerator > 0 && FillDenominator > 0,
+                "got a fill of 0 or less; need a fraction");
   static constexpr tile shape = Shape;
   using outer = Outer;
 
@@ -33,7 +35,8 @@ struct amax {
 
   template <class Block, std::size_t Rows>
   [[nodiscard]] NIBBLE_HD static constexpr chosen<typename Block::scale_type> choose(
-      float const (&values)[Rows][std::size_t{Block::size}], tensor_scale::factors const& f) noexcept {
+      float const (&values)[Rows][std::size_t{Block::size}],
+      tensor_scale::factors const& f) noexcept {
     return choose_for<Block>(tile_amax(values), f);
   }
 

@@ -36,8 +36,9 @@ struct largest_error {
 
 /// The errors of one tile under each of several scales, in FP32.
 ///
-/// rule    v_i = ((code_i * scale) * amax) / range, rounded at each step; the terms of a row are added
-///         in order, the rows of a square tile by a tree: row i takes row i + 8, then + 4, + 2, + 1.
+/// rule    v_i = ((code_i * scale) * amax) / range, rounded at each step; the terms of a row are
+///         added in order, the rows of a square tile by a tree: row i takes row i + 8, then + 4, +
+///         2, + 1.
 /// source  TransformerEngine's Four Over Six (rows summed by a warp's shuffle).
 template <class Metric, class Element, std::size_t Rows, std::size_t Columns, std::size_t Scales>
 NIBBLE_HD constexpr void tile_errors(float const (&values)[Rows][Columns],
@@ -47,10 +48,11 @@ NIBBLE_HD constexpr void tile_errors(float const (&values)[Rows][Columns],
   for (std::size_t r = 0; r < Rows; ++r) {
 #if NIBBLE_HAS_LANES
     if constexpr (Element::format == format::e2m1 && Columns % 16 == 0 &&
-                  (std::is_same_v<Metric, squared_error> || std::is_same_v<Metric, absolute_error>)) {
+                  (std::is_same_v<Metric, squared_error> ||
+                   std::is_same_v<Metric, absolute_error>)) {
       if (!detail::constant_evaluated()) {
-        arch::lanes::e2m1_errors(values[r], std::is_same_v<Metric, squared_error>, scale, encode, amax,
-                                 range, sums[r]);
+        arch::lanes::e2m1_errors(values[r], std::is_same_v<Metric, squared_error>, scale, encode,
+                                 amax, range, sums[r]);
         continue;
       }
     }
@@ -76,8 +78,9 @@ NIBBLE_HD constexpr void tile_errors(float const (&values)[Rows][Columns],
 
 /// The error under one scale; see tile_errors.
 template <class Metric, class Element, std::size_t Rows, std::size_t Columns>
-[[nodiscard]] NIBBLE_HD constexpr float tile_error(float const (&values)[Rows][Columns], float scale,
-                                                   float encode, float amax, float range) noexcept {
+[[nodiscard]] NIBBLE_HD constexpr float tile_error(float const (&values)[Rows][Columns],
+                                                   float scale, float encode, float amax,
+                                                   float range) noexcept {
   float const scales[1]{scale}, encodes[1]{encode};
   float errors[1]{};
   tile_errors<Metric, Element>(values, scales, encodes, amax, range, errors);

@@ -13,14 +13,16 @@ namespace nibble::scaling {
 /// rule    errors by Metric, see tile_error; the smallest scale wins a tie.
 /// errors  if every error is NaN, the scale is 0.
 /// bits    identical everywhere.
-template <class Metric = squared_error, tile Shape = tile::row, class Outer = tensor_scale::current<>>
+template <class Metric = squared_error, tile Shape = tile::row,
+          class Outer = tensor_scale::current<>>
 struct exhaustive {
   static constexpr tile shape = Shape;
   using outer = Outer;
 
   template <class Block, std::size_t Rows>
   [[nodiscard]] NIBBLE_HD static constexpr chosen<typename Block::scale_type> choose(
-      float const (&values)[Rows][std::size_t{Block::size}], tensor_scale::factors const& f) noexcept {
+      float const (&values)[Rows][std::size_t{Block::size}],
+      tensor_scale::factors const& f) noexcept {
     using Element = typename Block::element_type;
     using Scale = typename Block::scale_type;
     static_assert(Outer::bound > 0, "got no tensor scale; exhaustive needs tensor_scale::current");

@@ -8,28 +8,31 @@
 
 namespace nibble::scaling {
 
-/// Chooses between the scale that maps the tile's amax to 6 and the one that maps it to 4, where the
-/// gap between 4 and 6 would cost more than the coarser grid.
+/// Chooses between the scale that maps the tile's amax to 6 and the one that maps it to 4, where
+/// the gap between 4 and 6 would cost more than the coarser grid.
 ///
-/// rule    base = (b / 6) * S_enc; candidates e4m3(min(base, 448)) and e4m3(min(base * 1.5, 448)); the
-///         error of each by Metric, see tile_error; 4 wins only if its error is smaller. The bound of
-///         256 leaves room for the factor 1.5.
+/// rule    base = (b / 6) * S_enc; candidates e4m3(min(base, 448)) and e4m3(min(base * 1.5, 448));
+///         the error of each by Metric, see tile_error; 4 wins only if its error is smaller. The
+///         bound of 256 leaves room for the factor 1.5.
 /// errors  a NaN error keeps 6. Used with stochastic rounding it is biased.
 /// bits    identical everywhere; TransformerEngine's, finite data.
 /// source  Four Over Six, arXiv 2512.02010; TransformerEngine for the order of the operations.
-template <class Metric = squared_error, tile Shape = tile::row, class Outer = tensor_scale::current<256>>
+template <class Metric = squared_error, tile Shape = tile::row,
+          class Outer = tensor_scale::current<256>>
 struct four_over_six {
   static constexpr tile shape = Shape;
   using outer = Outer;
 
   template <class Block, std::size_t Rows>
   [[nodiscard]] NIBBLE_HD static constexpr chosen<typename Block::scale_type> choose(
-      float const (&values)[Rows][std::size_t{Block::size}], tensor_scale::factors const& f) noexcept {
+      float const (&values)[Rows][std::size_t{Block::size}],
+      tensor_scale::factors const& f) noexcept {
     using Element = typename Block::element_type;
     using Scale = typename Block::scale_type;
     static_assert(std::is_same_v<Element, fp4_e2m1>,
                   "got an element other than fp4_e2m1; the choice of 4 or 6 is about its grid");
-    static_assert(Outer::bound > 0, "got no tensor scale; four_over_six needs tensor_scale::current");
+    static_assert(Outer::bound > 0,
+                  "got no tensor scale; four_over_six needs tensor_scale::current");
     constexpr float limit = 448.0f;  // of e4m3; the clamp stays there whatever the bound
     constexpr float range = Outer::template range<Element>;
 
@@ -46,8 +49,8 @@ struct four_over_six {
     std::uint32_t const mask = 0u - static_cast<std::uint32_t>(arch::less(errors[1], errors[0]));
     auto const pick = [mask](std::uint32_t a, std::uint32_t b) { return b ^ ((a ^ b) & mask); };
     return {Scale::from_bits(pick(four.bits(), six.bits())),
-            detail::float_from_bits(pick(detail::float_bits(to_four.encode),
-                                         detail::float_bits(to_six.encode)))};
+            detail::float_from_bits(
+                pick(detail::float_bits(to_four.encode), detail::float_bits(to_six.encode)))};
   }
 };
 

@@ -36,30 +36,31 @@ struct chosen {
 /// 1. S::shape is the tile; S::outer its tensor_scale policy (checked).
 /// 2. s.choose<Block>(values, factors) returns the scale of a tile of rows<Block>(S::shape) rows of
 ///    Block::size values each (checked).
-/// 3. It is total, and depends on nothing but its arguments; a tile of zeros gets a scale under which
+/// 3. It is total, and depends on nothing but its arguments; a tile of zeros gets a scale under
+/// which
 ///    it decodes to zeros (tested: tests/support/scaling_laws.hpp).
 /// It does not promise that no element saturates.
 template <class S, class Block>
-concept policy = requires(S const& s, float const (&values)[rows<Block>(S::shape)][std::size_t{Block::size}],
+concept policy = requires(S const& s,
+                          float const (&values)[rows<Block>(S::shape)][std::size_t{Block::size}],
                           tensor_scale::factors f) {
   { S::shape } -> std::convertible_to<tile>;
   requires tensor_scale::policy<typename S::outer>;
-  {
-    s.template choose<Block>(values, f)
-  } noexcept -> std::same_as<chosen<typename Block::scale_type>>;
+  { s.template choose<Block>(values, f) }
+  noexcept->std::same_as<chosen<typename Block::scale_type>>;
 };
 
 /// A policy that needs no more of a tile than its largest magnitude: threads can then share a tile.
 template <class S, class Block>
 concept needs_amax_only = policy<S, Block> && requires(float amax, tensor_scale::factors f) {
-  {
-    S::template choose_for<Block>(amax, f)
-  } noexcept -> std::same_as<chosen<typename Block::scale_type>>;
+  { S::template choose_for<Block>(amax, f) }
+  noexcept->std::same_as<chosen<typename Block::scale_type>>;
 };
 
 /// The bits of the largest magnitude of a row, NaN aside.
 template <std::size_t Columns>
-[[nodiscard]] NIBBLE_HD constexpr std::uint32_t row_amax_bits(float const (&values)[Columns]) noexcept {
+[[nodiscard]] NIBBLE_HD constexpr std::uint32_t row_amax_bits(
+    float const (&values)[Columns]) noexcept {
 #if NIBBLE_HAS_LANES
   if constexpr (Columns % 16 == 0) {
     if (!detail::constant_evaluated()) return arch::lanes::amax_bits(values);
@@ -91,8 +92,8 @@ template <std::size_t Rows, std::size_t Columns>
   return detail::float_from_bits(largest);
 }
 
-/// What values are multiplied with under a block scale: 1 / (scale * S_dec), a true division, at most
-/// the largest float (which a scale of 0 gets).
+/// What values are multiplied with under a block scale: 1 / (scale * S_dec), a true division, at
+/// most the largest float (which a scale of 0 gets).
 [[nodiscard]] NIBBLE_HD constexpr float encode_multiplier(float scale,
                                                           tensor_scale::factors const& f) noexcept {
   float const step = arch::multiply(scale, f.decode);

@@ -28,7 +28,8 @@ struct power_of_two {
 
   template <class Block, std::size_t Rows>
   [[nodiscard]] NIBBLE_HD static constexpr chosen<typename Block::scale_type> choose(
-      float const (&values)[Rows][std::size_t{Block::size}], tensor_scale::factors const& f) noexcept {
+      float const (&values)[Rows][std::size_t{Block::size}],
+      tensor_scale::factors const& f) noexcept {
     return choose_for<Block>(tile_amax(values), f);
   }
 
@@ -38,7 +39,8 @@ struct power_of_two {
       float block_amax, tensor_scale::factors const&) noexcept {
     static_assert(std::is_same_v<typename Block::scale_type, e8m0>,
                   "got a block whose scale is not e8m0; power_of_two needs one, use scaling::amax");
-    constexpr auto largest = format::dissect(static_cast<float>(limits<typename Block::element_type>::max()));
+    constexpr auto largest =
+        format::dissect(static_cast<float>(limits<typename Block::element_type>::max()));
     auto const amax = format::dissect(block_amax);
     int exponent = -127;
     if (amax.significand != 0) {

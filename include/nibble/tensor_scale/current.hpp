@@ -20,14 +20,15 @@ namespace nibble::tensor_scale {
 ///         256 that of Four Over Six.
 template <int Bound = 448>
 struct current {
-  static_assert(Bound > 0, "got a bound of 0 or less; need the scale of the largest block, or use none");
+  static_assert(Bound > 0,
+                "got a bound of 0 or less; need the scale of the largest block, or use none");
   static constexpr granularity shares = granularity::tensor;
   static constexpr int bound = Bound;
 
   /// Bound * max(Element): what the amax is mapped to; 2688 for NVFP4.
   template <class Element>
-  static constexpr float range =
-      static_cast<float>(Bound) * static_cast<float>(limits<Element>::max());
+  static constexpr float range = static_cast<float>(Bound) *
+                                 static_cast<float>(limits<Element>::max());
 
   template <class Element>
   [[nodiscard]] NIBBLE_HD static constexpr factors from(tensor_amax amax) noexcept {

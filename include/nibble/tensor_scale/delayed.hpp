@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A tensor scale from the amaxes of earlier steps, which saves the pass over the tensor that finds it.
+// A tensor scale from the amaxes of earlier steps, which saves the pass over the tensor that finds
+// it.
 #pragma once
 
 #include "nibble/tensor_scale/current.hpp"

@@ -12,14 +12,16 @@ namespace nibble::transform {
 /// y = H x / sqrt(N), H_ij = (-1)^popcount(i & j).
 ///
 /// shape   N consecutive elements, N = 16, 32, 64 or 128, whatever the block size is.
-/// rule    butterflies in FP32 with strides 1, 2, 4, ..., then one multiplication by fl(1 / sqrt(N)),
-///         then, where Result is bf16, rounding to it.
+/// rule    butterflies in FP32 with strides 1, 2, 4, ..., then one multiplication by fl(1 /
+///         sqrt(N)), then, where Result is bf16, rounding to it.
 /// errors  NaN and infinity spread over the group.
-/// bits    identical everywhere. Equal to TransformerEngine's tensor-core sums where those are exact,
-///         as for data of ordinary spread; beyond about 12 bits of spread in a group they need not be.
+/// bits    identical everywhere. Equal to TransformerEngine's tensor-core sums where those are
+///         exact, as for data of ordinary spread; beyond about 12 bits of spread in a group they
+///         need not be.
 template <int N = 16, class Result = float>
 struct hadamard {
-  static_assert(N == 16 || N == 32 || N == 64 || N == 128, "got another size; need 16, 32, 64 or 128");
+  static_assert(N == 16 || N == 32 || N == 64 || N == 128,
+                "got another size; need 16, 32, 64 or 128");
   static_assert(std::is_same_v<Result, float> || std::is_same_v<Result, bf16>,
                 "got another result type; need float or nibble::bf16");
   static constexpr int size = N;

@@ -16,8 +16,10 @@ namespace nibble::transform {
 template <class T>
 concept policy = requires(T const& t, float (&values)[std::size_t{T::size}]) {
   { T::size } -> std::convertible_to<int>;
-  { t.apply(values) } noexcept -> std::same_as<void>;
-  { t.invert(values) } noexcept -> std::same_as<void>;
+  { t.apply(values) }
+  noexcept->std::same_as<void>;
+  { t.invert(values) }
+  noexcept->std::same_as<void>;
 };
 
 }  // namespace nibble::transform

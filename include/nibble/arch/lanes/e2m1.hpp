@@ -14,9 +14,10 @@ namespace nibble::arch::lanes {
 
 /// Where |value| falls on the grid of e2m1.
 ///
-/// rule    the sum of |value| and `offset`, whose last place is the step of the grid in that binade (.5 up
-///         to 2, then 1, then 2), is rounded to nearest even; so sum - offset is the grid's number, and the
-///         difference of their bits counts its steps. Beyond 8, and for NaN, 8 stands for |value|.
+/// rule    the sum of |value| and `offset`, whose last place is the step of the grid in that binade
+///         (.5 up to 2, then 1, then 2), is rounded to nearest even; so sum - offset is the grid's
+///         number, and the difference of their bits counts its steps. Beyond 8, and for NaN, 8
+///         stands for |value|.
 struct e2m1_place {
   integers binade, offset;
   floats sum;
@@ -40,10 +41,10 @@ struct e2m1_place {
   return smaller((integers)(sum - (floats)offset), integers{} + 0x40C0'0000);
 }
 
-/// The values of e2m1 magnitudes: from 2 on, a code has its bits at the bottom of the exponent; 1 is .5.
+/// The values of e2m1 magnitudes: from 2 on, a code has its bits at the bottom of the exponent; 1
+/// is .5.
 [[nodiscard]] inline integers e2m1_value_bits(integers magnitude) noexcept {
-  return ((magnitude << 22) + 0x3F00'0000) &
-         ((magnitude > 1) | ((magnitude > 0) & 0x3F00'0000));
+  return ((magnitude << 22) + 0x3F00'0000) & ((magnitude > 1) | ((magnitude > 0) & 0x3F00'0000));
 }
 
 /// N e2m1 codes to nearest even, packed.
@@ -55,7 +56,8 @@ inline void encode_e2m1(float const (&values)[N], std::uint8_t (&to)[N / 2]) noe
   }
 }
 
-/// What values lose as e2m1 under a scale: ((code * scale) * amax) / range - value, each step rounded.
+/// What values lose as e2m1 under a scale: ((code * scale) * amax) / range - value, each step
+/// rounded.
 [[nodiscard]] inline floats e2m1_differences(floats value, float scale, float encode, float amax,
                                              float range) noexcept {
   auto const bits = (integers)(value * encode);
@@ -65,9 +67,11 @@ inline void encode_e2m1(float const (&values)[N], std::uint8_t (&to)[N / 2]) noe
   return opaque_lanes(decoded / opaque_lanes(floats{} + range)) - opaque_lanes(value);
 }
 
-/// The sums of |difference|, or of its square, of N values under each of several scales, each in order.
+/// The sums of |difference|, or of its square, of N values under each of several scales, each in
+/// order.
 ///
-/// rule    the terms go through memory: an addition can read it, where lanes had to be taken out first.
+/// rule    the terms go through memory: an addition can read it, where lanes had to be taken out
+///         first.
 template <std::size_t N, std::size_t Scales>
 inline void e2m1_errors(float const (&values)[N], bool squared, float const (&scale)[Scales],
                         float const (&encode)[Scales], float amax, float range,
@@ -75,7 +79,8 @@ inline void e2m1_errors(float const (&values)[N], bool squared, float const (&sc
   float terms[Scales][N];
   for (std::size_t s = 0; s < Scales; ++s) {
     for (std::size_t i = 0; i < N; i += count) {
-      floats const lost = e2m1_differences(load<floats>(values + i), scale[s], encode[s], amax, range);
+      floats const lost =
+          e2m1_differences(load<floats>(values + i), scale[s], encode[s], amax, range);
       floats const size = (floats)((integers)lost & magnitude_mask);
       store(squared ? opaque_lanes(lost * lost) : size, terms[s] + i);
     }
@@ -89,9 +94,10 @@ inline void e2m1_errors(float const (&values)[N], bool squared, float const (&sc
 
 /// N e2m1 codes by stochastic rounding with Bits random bits each, packed.
 ///
-/// rule    t = floor(|y| 2^(Bits + 1)) counts steps of .5 in units of 2^-Bits. Adding the random number
-///         and dropping Bits bits rounds to a multiple of .5; the same of t / 2 and t / 4 to multiples
-///         of 1 and 2. The code is the least of the three, counted from where their binades begin.
+/// rule    t = floor(|y| 2^(Bits + 1)) counts steps of .5 in units of 2^-Bits. Adding the random
+///         number and dropping Bits bits rounds to a multiple of .5; the same of t / 2 and t / 4 to
+///         multiples of 1 and 2. The code is the least of the three, counted from where their
+///         binades begin.
 template <int Bits, std::size_t N>
 inline void encode_e2m1_stochastic(float const (&values)[N], std::uint32_t const (&random)[N],
                                    std::uint8_t (&to)[N / 2]) noexcept {

@@ -12,8 +12,8 @@ namespace nibble::arch::lanes {
 #pragma float_control(precise, on, push)  // as in arithmetic.hpp
 #endif
 
-/// One stage of butterflies whose partners are Stride lanes apart: a + b below, a - b above, which is the
-/// other lane's value plus this one's with its sign flipped.
+/// One stage of butterflies whose partners are Stride lanes apart: a + b below, a - b above, which
+/// is the other lane's value plus this one's with its sign flipped.
 template <int Stride>
 [[nodiscard]] inline floats butterfly(floats value) noexcept {
   integers sign{};
@@ -34,7 +34,8 @@ inline void flip_signs(float (&values)[N], std::uint32_t const (&signs)[Words]) 
   }
 }
 
-/// hadamard<N>: butterflies with strides 1, 2, 4, ..., then a factor, then, if asked, rounding to bf16.
+/// hadamard<N>: butterflies with strides 1, 2, 4, ..., then a factor, then, if asked, rounding to
+/// bf16.
 template <std::size_t N>
 inline void hadamard(float (&values)[N], float factor, bool to_bf16) noexcept {
   constexpr std::size_t parts = N / count;

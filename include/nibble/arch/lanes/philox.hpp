@@ -8,7 +8,8 @@
 
 namespace nibble::arch::lanes {
 
-/// Low half times a constant, in every 64-bit lane. clang sees the instruction in the plain product.
+/// Low half times a constant, in every 64-bit lane. clang sees the instruction in the plain
+/// product.
 [[nodiscard]] inline pairs low_product(pairs a, std::uint32_t b) noexcept {
 #if defined(__SSE2__) && !defined(__clang__)
   auto const x = (integers)a, y = (integers)(pairs{} + b);
@@ -31,8 +32,10 @@ template <int Rounds>
 inline void philox(std::uint64_t seed, std::uint64_t stream, std::uint64_t first,
                    std::uint32_t* words) noexcept {
   pairs call{};
-  for (int lane = 0; lane < count / 2; ++lane) call[lane] = first + static_cast<std::uint64_t>(lane);
-  pairs c0 = call, c1 = call >> 32, c2 = pairs{} + stream, c3 = c2 >> 32;  // upper halves do not count
+  for (int lane = 0; lane < count / 2; ++lane)
+    call[lane] = first + static_cast<std::uint64_t>(lane);
+  pairs c0 = call, c1 = call >> 32, c2 = pairs{} + stream,
+        c3 = c2 >> 32;  // upper halves do not count
   auto k0 = static_cast<std::uint32_t>(seed), k1 = static_cast<std::uint32_t>(seed >> 32);
   for (int round = 0; round < Rounds; ++round) {
     pairs const product0 = low_product(c0, 0xD251'1F53u), product1 = low_product(c2, 0xCD9E'8D57u);

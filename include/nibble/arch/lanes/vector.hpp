@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Vectors of the host's registers: the door behind which SIMD lives.
 //
-// g++ unrolls a loop of 16 before it would vectorise it (100 M elements/s where clang has 1800), so the inner
-// steps of a quantizer are written with the vector types that g++ and clang share. Every function of this
-// folder has a plain twin next to its caller, with the same bytes; constant evaluation and the device use that.
+// g++ unrolls a loop of 16 before it would vectorise it (100 M elements/s where clang has 1800), so
+// the inner steps of a quantizer are written with the vector types that g++ and clang share. Every
+// function of this folder has a plain twin next to its caller, with the same bytes; constant
+// evaluation and the device use that.
 #pragma once
 
 #include "nibble/arch/arithmetic.hpp"
@@ -66,7 +67,8 @@ inline void pack_nibbles(integers codes, std::uint8_t* to) noexcept {
   store(__builtin_convertvector(words, packed_pairs), to);
 }
 
-// The lane numbers as a pack: clang's shuffle takes constants, and <utility> costs more than this line.
+// The lane numbers as a pack: clang's shuffle takes constants, and <utility> costs more than this
+// line.
 #if defined(__clang__)
 template <class T, T... Lane>
 struct order {};
@@ -79,7 +81,8 @@ template <int Stride, class Vector>
 #if defined(__clang__)
   return []<int... Lane>(Vector v, order<int, Lane...>) {
     return __builtin_shufflevector(v, v, (Lane ^ Stride)...);
-  }(value, all_lanes{});
+  }
+  (value, all_lanes{});
 #else
   integers order{};
   for (int lane = 0; lane < count; ++lane) order[lane] = lane ^ Stride;
@@ -90,7 +93,8 @@ template <int Stride, class Vector>
 /// N values times a factor.
 template <std::size_t N>
 inline void multiply(float const (&values)[N], float factor, float (&products)[N]) noexcept {
-  for (std::size_t i = 0; i < N; i += count) store(opaque_lanes(load<floats>(values + i) * factor), products + i);
+  for (std::size_t i = 0; i < N; i += count)
+    store(opaque_lanes(load<floats>(values + i) * factor), products + i);
 }
 
 /// The largest of the bits of |value|, NaN counting as 0.
