@@ -85,39 +85,53 @@ __global__ void __launch_bounds__(threads_per_block)
   }
 }
 
-/// Half a warp, one 16x16 tile: lane r has row r, the largest magnitude goes round by shuffles.
+/// One warp, 16 rows of 64 columns, four 16x16 tiles: lane l reads 8 values at column 8 (l % 8) of
+/// every fourth row from l / 8 on, so that 128 bytes of a row are read and 32 written together.
 template <class T, class Out, class Quantizer>
 __global__ void __launch_bounds__(threads_per_block)
     quantize_tiles(T const* in, matrix_index pitch, Out out, Quantizer q) {
   using Block = typename Out::block_type;
-  constexpr int size = Block::size;
-  matrix_index const across = out.columns() / size;
-  int const r = static_cast<int>(threadIdx.x) % 16;
-  matrix_index const column =
-      (static_cast<matrix_index>(blockIdx.x) * (blockDim.x / 16) + threadIdx.x / 16);
-  if (column >= across) return;  // whole halves of a warp leave together
-  unsigned const mask = 0xFFFFu << (threadIdx.x % 32 / 16 * 16);
+  constexpr int size = 16, part = 8, parts = 4;
+  int const lane = static_cast<int>(threadIdx.x) % 32;
+  matrix_index const strip =
+      static_cast<matrix_index>(blockIdx.x) * (threads_per_block / 32) + threadIdx.x / 32;
+  matrix_index const column = strip * 64 + lane % 8 * part;
+  bool const is_inside = column < out.columns();
   auto const factors = Quantizer::prepare({out.amax(0, 0)});
   for (matrix_index tile = blockIdx.y; tile < out.rows() / size; tile += gridDim.y) {
-    matrix_index const row = tile * size + r;
-    float values[std::size_t{size}];
-    load_vectors(in + row * pitch + column * size, values);
-    std::uint32_t largest = scaling::row_amax_bits(values);
-    for (int lane = 8; lane > 0; lane /= 2) {
-      std::uint32_t const other = __shfl_xor_sync(mask, largest, lane);
-      largest = other > largest ? other : largest;
+    matrix_index const first_row = tile * size + lane / 8;
+    float values[parts][part] = {};
+    std::uint32_t largest = 0;
+    for (int i = 0; i < parts && is_inside; ++i) {
+      load_vectors(in + (first_row + 4 * i) * pitch + column, values[i]);
     }
+    for (auto const& row : values) {
+      std::uint32_t const found = scaling::row_amax_bits(row);
+      largest = found > largest ? found : largest;
+    }
+    for (int const other : {1, 8, 16}) {  // the lanes that share the tile
+      std::uint32_t const found = __shfl_xor_sync(0xFFFF'FFFFu, largest, other);
+      largest = found > largest ? found : largest;
+    }
+    if (!is_inside) continue;
     auto const chosen = Quantizer::scaling_type::template choose_for<Block>(
         nibble::detail::float_from_bits(largest), factors);
-    float scaled[std::size_t{size}];
-    for (int c = 0; c < size; ++c) scaled[c] = arch::multiply(values[c], chosen.encode);
-    auto const codes = q.rounding.template encode<typename Block::element_type>(
-        scaled, static_cast<std::uint64_t>(row * out.columns() + column * size));
-    store_codes<true>(codes, code_address(out, row, column));
-    if (out.rows_per_scale() == 1) {
-      out.scales(row, column) = chosen.scale;
-    } else if (r == 0) {
-      out.scales(tile, column) = chosen.scale;
+    for (int i = 0; i < parts; ++i) {
+      matrix_index const row = first_row + 4 * i;
+      float scaled[part];
+      for (int c = 0; c < part; ++c) scaled[c] = arch::multiply(values[i][c], chosen.encode);
+      auto const codes = q.rounding.template encode<typename Block::element_type>(
+          scaled, static_cast<std::uint64_t>(row * out.columns() + column));
+      std::uint32_t word = 0;
+      for (int b = 0; b < 4; ++b) {
+        word |= static_cast<std::uint32_t>(codes.bytes()[b]) << (8 * b);
+      }
+      *reinterpret_cast<std::uint32_t*>(code_address(out, row, column / size) + column % size / 2) =
+          word;
+      bool const is_replicated = out.rows_per_scale() == 1;
+      if (lane % 2 == 0 && (is_replicated || (i == 0 && lane < 8))) {
+        out.scales(is_replicated ? row : tile, column / size) = chosen.scale;
+      }
     }
   }
 }
@@ -206,7 +220,7 @@ status quantize_with_amax(::cuda::stream_ref stream, In const& in,
       matrix_index const across = out.columns() / 16, down = out.rows() / 16;
       // About eight tiles a thread: the factors then cost little, and every SM has work.
       auto const wide =
-          static_cast<unsigned>(nibble::detail::ceil_div<matrix_index>(across, threads / 16));
+          static_cast<unsigned>(nibble::detail::ceil_div<matrix_index>(across, threads / 8));
       matrix_index const tall = nibble::detail::ceil_div<matrix_index>(down, 8);
       dim3 const grid(wide, static_cast<unsigned>(tall < 65535 ? tall : 65535));
       detail::quantize_tiles<value_type, view><<<grid, threads, 0, stream.get()>>>(
