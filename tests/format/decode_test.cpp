@@ -19,18 +19,15 @@ constexpr float e4m3_value(int code) {
   int const mantissa = code % 8;
   int exponent = code / 8;
   float value = static_cast<float>(exponent == 0 ? mantissa : 8 + mantissa);
-  for (exponent = exponent == 0 ? 1 : exponent; exponent > 10; --exponent)
-    value *= 2;
-  for (; exponent < 10; ++exponent)
-    value /= 2;
+  for (exponent = exponent == 0 ? 1 : exponent; exponent > 10; --exponent) value *= 2;
+  for (; exponent < 10; ++exponent) value /= 2;
   return value;
 }
 
 consteval bool decodes_e2m1() {
   for (std::uint32_t code = 0; code != 8; ++code) {
     std::uint32_t const bits = std::bit_cast<std::uint32_t>(e2m1_values[code]);
-    if (std::bit_cast<std::uint32_t>(format::decode<format::e2m1>(code)) != bits)
-      return false;
+    if (std::bit_cast<std::uint32_t>(format::decode<format::e2m1>(code)) != bits) return false;
     if (std::bit_cast<std::uint32_t>(format::decode<format::e2m1>(code + 8)) != (bits | 1u << 31)) {
       return false;
     }
@@ -43,8 +40,7 @@ consteval bool decodes_e4m3() {
   for (int code = 0; code != 0x7F; ++code) {
     float const value = format::decode<format::e4m3>(static_cast<std::uint32_t>(code));
     float const negative = format::decode<format::e4m3>(static_cast<std::uint32_t>(code) + 0x80);
-    if (value != e4m3_value(code) || negative != -value)
-      return false;
+    if (value != e4m3_value(code) || negative != -value) return false;
   }
   float const nan = format::decode<format::e4m3>(0x7F);
   return nan != nan;
@@ -68,8 +64,11 @@ TEST_CASE("every code of every format has the oracle's value, bit for bit") {
         wrong +=
             bits != (oracle::infinity_bits | (expected.value.negative ? oracle::sign_mask : 0));
       } else {
+        // Quiet, but for bf16, which is the upper half of a float as it stands.
         bool const is_quiet = (bits & oracle::quiet_nan_bits) == oracle::quiet_nan_bits;
-        wrong += !is_quiet || oracle::is_negative(bits) != expected.value.negative;
+        bool const is_half = Format == format::bf16 && bits == code << 16;
+        wrong += !oracle::is_nan(bits) || (!is_quiet && !is_half) ||
+                 oracle::is_negative(bits) != expected.value.negative;
       }
     }
     CHECK(wrong == 0);
@@ -78,7 +77,7 @@ TEST_CASE("every code of every format has the oracle's value, bit for bit") {
 
 TEST_CASE("a NaN keeps its mantissa bits") {
   CHECK(std::bit_cast<std::uint32_t>(format::decode<format::fp16>(0x7C01)) == 0x7FC0'2000u);
-  CHECK(std::bit_cast<std::uint32_t>(format::decode<format::bf16>(0xFF81)) == 0xFFC1'0000u);
+  CHECK(std::bit_cast<std::uint32_t>(format::decode<format::bf16>(0xFF81)) == 0xFF81'0000u);
   CHECK(std::bit_cast<std::uint32_t>(format::decode<format::e5m2>(0x7D)) == 0x7FE0'0000u);
 }
 
