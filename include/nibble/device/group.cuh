@@ -112,4 +112,37 @@ template <class View>
          (row * out.codes.stride(0) / View::block_type::size + block) * bytes;
 }
 
+namespace detail {
+
+inline constexpr int threads_per_block = 256;
+
+/// Zeros in the scales that belong to no block.
+template <class Out>
+__global__ void clear_padding(Out out) {
+  using layout = typename Out::scale_layout;
+  auto const& mapping = out.scales.mapping();
+  matrix_index const rows = out.scales.extent(0), columns = out.scales.extent(1);
+  matrix_index const tall =
+      nibble::detail::ceil_div<matrix_index>(rows, layout::tile_rows) * layout::tile_rows;
+  matrix_index const wide =
+      nibble::detail::ceil_div<matrix_index>(columns, layout::tile_columns) * layout::tile_columns;
+  matrix_index const step = static_cast<matrix_index>(gridDim.x) * blockDim.x;
+  for (matrix_index i = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x;
+       i < tall * wide; i += step) {
+    matrix_index const r = i / wide, c = i % wide;
+    if (r >= rows || c >= columns) {
+      out.scales.data_handle()[mapping(r, c)] = typename Out::block_type::scale_type{};
+    }
+  }
+}
+
+/// Enough blocks to fill any GPU several times over, and no more than there is work for.
+[[nodiscard]] inline unsigned grid_for(matrix_index items) noexcept {
+  constexpr matrix_index most = 132 * 8 * 16;
+  matrix_index const needed = nibble::detail::ceil_div<matrix_index>(items, threads_per_block);
+  return static_cast<unsigned>(needed < most ? needed : most);
+}
+
+}  // namespace detail
+
 }  // namespace nibble::device

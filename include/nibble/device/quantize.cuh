@@ -12,8 +12,6 @@ namespace nibble::device {
 
 namespace detail {
 
-inline constexpr int threads_per_block = 256;
-
 /// The kernels' view of where an element is; see nibble::position.
 template <class Out>
 __device__ __forceinline__ position position_of(Out const& out, matrix_index row,
@@ -134,33 +132,6 @@ __global__ void __launch_bounds__(threads_per_block)
       }
     }
   }
-}
-
-/// Zeros in the scales that belong to no block.
-template <class Out>
-__global__ void clear_padding(Out out) {
-  using layout = typename Out::scale_layout;
-  auto const& mapping = out.scales.mapping();
-  matrix_index const rows = out.scales.extent(0), columns = out.scales.extent(1);
-  matrix_index const tall =
-      nibble::detail::ceil_div<matrix_index>(rows, layout::tile_rows) * layout::tile_rows;
-  matrix_index const wide =
-      nibble::detail::ceil_div<matrix_index>(columns, layout::tile_columns) * layout::tile_columns;
-  matrix_index const step = static_cast<matrix_index>(gridDim.x) * blockDim.x;
-  for (matrix_index i = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x;
-       i < tall * wide; i += step) {
-    matrix_index const r = i / wide, c = i % wide;
-    if (r >= rows || c >= columns) {
-      out.scales.data_handle()[mapping(r, c)] = typename Out::block_type::scale_type{};
-    }
-  }
-}
-
-/// Enough blocks to fill any GPU several times over, and no more than there is work for.
-[[nodiscard]] inline unsigned grid_for(matrix_index items) noexcept {
-  constexpr matrix_index most = 132 * 8 * 16;
-  matrix_index const needed = nibble::detail::ceil_div<matrix_index>(items, threads_per_block);
-  return static_cast<unsigned>(needed < most ? needed : most);
 }
 
 }  // namespace detail
