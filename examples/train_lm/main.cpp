@@ -24,15 +24,13 @@ namespace {
 
 /// errors  std::runtime_error unless a file can be put at this path.
 void require_writable(std::string const& path) {
-  if (path.empty())
-    return;
+  if (path.empty()) return;
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored))
     throw std::runtime_error("cannot write " + path + ": it is a folder");
   std::string trial = path + ".XXXXXX";
   int const file = ::mkstemp(trial.data());
-  if (file < 0)
-    throw std::runtime_error("cannot write " + path + ": " + std::strerror(errno));
+  if (file < 0) throw std::runtime_error("cannot write " + path + ": " + std::strerror(errno));
   ::close(file);
   ::unlink(trial.c_str());
 }
@@ -88,7 +86,9 @@ void write_results(command const& asked, corpus const& from, job const& done) {
   write_atomically(asked.out + "/loss.csv", format_csv(done.results()));
   write_atomically(asked.out + "/loss.svg", draw_losses(done.results()));
   write_atomically(asked.out + "/samples.txt", format_samples(done.results()));
-  write_atomically(asked.out + "/report.md", report + "\n" + format_operands(done.results()));
+  write_atomically(asked.out + "/report.md", report + "\n" +
+                                                 format_differences(done.results(), "nvfp4") +
+                                                 "\n" + format_operands(done.results()));
   std::cout << "\n" << report << "\n";
   for (run_result const& each : done.results()) {
     if (each.seed == asked.training.seed)
@@ -102,8 +102,7 @@ int train(command const& asked, corpus const& from, text const& lines,
   tensor_file before;
   if (!asked.resume.empty()) {
     before = parse_safetensors(read_file(asked.resume));
-    if (before.tensors.empty())
-      throw safetensors_error("the checkpoint holds no run");
+    if (before.tensors.empty()) throw safetensors_error("the checkpoint holds no run");
   }
   job work{{.recipes = asked.recipes,
             .seeds = asked.seeds,
@@ -138,8 +137,7 @@ int train(command const& asked, corpus const& from, text const& lines,
     std::cerr << "stopped and saved; to go on, add: --resume " << save << "\n";
     return 130;
   }
-  if (!asked.save.empty())
-    write_atomically(save, format_safetensors(work.checkpoint()));
+  if (!asked.save.empty()) write_atomically(save, format_safetensors(work.checkpoint()));
   if (!asked.export_to.empty())
     write_atomically(asked.export_to, format_safetensors(work.nvfp4_weights()));
   write_results(asked, from, work);

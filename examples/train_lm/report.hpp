@@ -25,14 +25,10 @@ inline estimate estimate_of(std::vector<double> const& values) {
   auto const count = static_cast<double>(values.size());
   estimate result;
   double sum = 0, squares = 0;
-  for (double const value : values)
-    sum += value;
-  if (count > 0)
-    result.mean = sum / count;
-  for (double const value : values)
-    squares += (value - result.mean) * (value - result.mean);
-  if (count > 1)
-    result.spread = std::sqrt(squares / (count - 1));
+  for (double const value : values) sum += value;
+  if (count > 0) result.mean = sum / count;
+  for (double const value : values) squares += (value - result.mean) * (value - result.mean);
+  if (count > 1) result.spread = std::sqrt(squares / (count - 1));
   return result;
 }
 
@@ -52,8 +48,7 @@ namespace report_detail {
 inline run_result const* find(std::vector<run_result> const& runs, std::string const& recipe,
                               std::uint64_t seed) {
   for (run_result const& each : runs) {
-    if (each.recipe == recipe && each.seed == seed)
-      return &each;
+    if (each.recipe == recipe && each.seed == seed) return &each;
   }
   return nullptr;
 }
@@ -74,8 +69,7 @@ inline std::string printed(char const* format, double value) {
 }
 
 inline std::string with_spread(char const* format, estimate const& value) {
-  if (std::isnan(value.mean))
-    return "-";
+  if (std::isnan(value.mean)) return "-";
   std::string const mean = printed(format, value.mean);
   return std::isnan(value.spread) ? mean : mean + " ± " + printed("%.4f", value.spread);
 }
@@ -99,14 +93,12 @@ inline std::vector<comparison> compare_runs(std::vector<run_result> const& runs)
     std::vector<double> validation, gap, percent, training, speed;
     nibble::error_report gradients;
     for (run_result const& run : runs) {
-      if (run.recipe != recipe)
-        continue;
+      if (run.recipe != recipe) continue;
       validation.push_back(run.validation);
       speed.push_back(run.tokens_per_second);
       gradients += run.statistics.gradients();
       run_result const* const base = find(runs, baseline, run.seed);
-      if (base == nullptr || recipe == baseline)
-        continue;
+      if (base == nullptr || recipe == baseline) continue;
       gap.push_back(run.validation - base->validation);
       percent.push_back(100 * gap.back() / base->validation);
       training.push_back(gap_curve(run, *base).back());
@@ -126,8 +118,7 @@ inline std::vector<comparison> compare_runs(std::vector<run_result> const& runs)
 
 /// Whether a gap is beyond twice the spread of seeds; of one seed nothing can be said.
 inline std::string verdict(estimate const& gap) {
-  if (std::isnan(gap.mean) || std::isnan(gap.spread))
-    return "-";
+  if (std::isnan(gap.mean) || std::isnan(gap.spread)) return "-";
   return std::fabs(gap.mean) > 2 * gap.spread ? "yes" : "no";
 }
 
@@ -152,6 +143,30 @@ inline std::string format_table(std::vector<run_result> const& runs) {
   return text;
 }
 
+/// How each recipe differs from a reference recipe on the same batches, in Markdown; empty where there
+/// is no such run or nothing to compare.
+inline std::string format_differences(std::vector<run_result> const& runs,
+                                      std::string const& reference) {
+  using namespace report_detail;
+  std::string rows;
+  for (std::string const& recipe : recipes_of(runs)) {
+    std::vector<double> training, validation;
+    for (run_result const& run : runs) {
+      run_result const* const base = find(runs, reference, run.seed);
+      if (run.recipe != recipe || recipe == reference || base == nullptr) continue;
+      training.push_back(gap_curve(run, *base).back());
+      validation.push_back(run.validation - base->validation);
+    }
+    if (training.empty()) continue;
+    estimate const gap = estimate_of(training);
+    rows += "| " + recipe + " | " + with_spread("%+.4f", gap) + " | " + verdict(gap) + " | " +
+            with_spread("%+.4f", estimate_of(validation)) + " |\n";
+  }
+  if (rows.empty()) return "";
+  return "| recipe | training loss against " + reference +
+         ", nats | beyond 2 spreads | validation loss, nats |\n|---|---|---|---|\n" + rows;
+}
+
 /// What quantization did to each operand, in Markdown.
 inline std::string format_operands(std::vector<run_result> const& runs) {
   using namespace report_detail;
@@ -163,11 +178,9 @@ inline std::string format_operands(std::vector<run_result> const& runs) {
     for (std::size_t role = 0; role < 6; ++role) {
       nibble::error_report sum;
       for (run_result const& run : runs) {
-        if (run.recipe == recipe)
-          sum += run.statistics.by_role[role];
+        if (run.recipe == recipe) sum += run.statistics.by_role[role];
       }
-      if (sum.count == 0)
-        continue;
+      if (sum.count == 0) continue;
       text += "| " + recipe + " | " + roles[role] + " | " + printed("%.2f", sum.sqnr_db()) + " | " +
               printed("%+.1e", sum.relative_bias()) + " | " +
               printed("%.2f %%", 100 * sum.flushed_share()) + " | " +
@@ -210,8 +223,7 @@ inline curve mean_curve(std::string label, std::vector<std::vector<double>> cons
   curve result{std::move(label), {}};
   for (std::size_t step = 0; !of_seeds.empty() && step < of_seeds.front().size(); ++step) {
     std::vector<double> values;
-    for (auto const& each : of_seeds)
-      values.push_back(each[step]);
+    for (auto const& each : of_seeds) values.push_back(each[step]);
     estimate const at = estimate_of(values);
     result.points.emplace_back(static_cast<double>(step + 1), at.mean);
     result.spread.push_back(std::isnan(at.spread) ? 0 : at.spread);
@@ -246,8 +258,7 @@ inline std::string draw_losses(std::vector<run_result> const& runs) {
   for (std::string const& recipe : recipes_of(runs)) {
     std::vector<std::vector<double>> of_seeds, gaps_of_seeds;
     for (run_result const& run : runs) {
-      if (run.recipe != recipe)
-        continue;
+      if (run.recipe != recipe) continue;
       of_seeds.push_back(smoothed(run.losses, keep_of_average));
       if (run_result const* const base = find(runs, baseline, run.seed))
         gaps_of_seeds.push_back(gap_curve(run, *base));

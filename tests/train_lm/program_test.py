@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The program as its users call it: what it writes, what it refuses, and that it can be interrupted."""
+import argparse
+import pathlib
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+PROBLEMS = []
+CHECKED = 0
+
+
+def check(holds, what):
+    global CHECKED
+    CHECKED += 1
+    if not holds:
+        PROBLEMS.append(what)
+
+
+def text(size):
+    words = ["in", "the", "beginning", "was", "word", "and", "light", "of", "men", "darkness"]
+    state, out = 1, []
+    while sum(map(len, out)) + len(out) < size:
+        state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
+        out.append(words[(state >> 40) % len(words)])
+    return " ".join(out)
+
+
+class Program:
+    def __init__(self, path, folder):
+        self.path, self.folder = path, pathlib.Path(folder)
+
+    def command(self, *arguments):
+        return [self.path, "--text", "text.txt", *arguments]
+
+    def run(self, *arguments):
+        return subprocess.run(self.command(*arguments), cwd=self.folder, capture_output=True,
+                              text=True, errors="replace", timeout=300)
+
+    def bytes_of(self, name):
+        return (self.folder / name).read_bytes()
+
+    def refuses(self, what, *arguments):
+        """Exit 2, one line that says `what`, and no file touched."""
+        before = {path: path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
+        ended = self.run(*arguments)
+        name = " ".join(arguments)
+        check(ended.returncode == 2, f"{name}: exit {ended.returncode}, not 2")
+        lines = ended.stderr.strip().splitlines()
+        check(len(lines) == 1 and what in lines[0], f"{name}: says {ended.stderr!r}, not {what!r}")
+        check(ended.stdout == "", f"{name}: prints {ended.stdout!r}")
+        after = {path: path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
+        check(before == after, f"{name}: touched a file")
+
+
+def runs(program):
+    steps = ["--steps", "4", "--recipe", "bf16,nvfp4"]
+    ended = program.run(*steps, "--out", "one", "--threads", "1", "--save", "one.st", "--export",
+                        "weights.st")
+    check(ended.returncode == 0, f"a plain run: {ended.stderr}")
+    table = [line for line in ended.stdout.splitlines() if line.startswith("| ")]
+    check([line.split()[1] for line in table] == ["recipe", "bf16", "nvfp4"], "the table's rows")
+    csv = program.bytes_of("one/loss.csv").decode().splitlines()
+    check(csv[0] == "step,bf16.1,nvfp4.1" and len(csv) == 5, "loss.csv")
+    for name, start in [("loss.svg", b"<svg"), ("report.md", b""), ("samples.txt", b"== bf16")]:
+        content = program.bytes_of(f"one/{name}")
+        check(content.startswith(start) and len(content) > 100, name)
+    for name in ["one.st", "weights.st"]:
+        content = program.bytes_of(name)
+        header = struct.unpack("<Q", content[:8])[0]
+        check(content[8:9] == b"{" and header < len(content), f"{name} is safetensors")
+    check(b"blocks.0.mamba.in_proj.weight_scale_2" in program.bytes_of("weights.st"), "the export")
+
+    for mode in ["fast", "exact"]:
+        saved = []
+        for threads in ["1", "2"]:
+            name = f"{mode}{threads}.st"
+            ended = program.run("--steps", "3", "--recipe", "nvfp4", "--products", mode, "--threads",
+                                threads, "--out", "two", "--save", name)
+            check(ended.returncode == 0, f"{mode} on {threads} threads: {ended.stderr}")
+            saved.append(program.bytes_of(name))
+        check(saved[0] == saved[1], f"{mode}: threads change the weights")
+    check(program.bytes_of("fast1.st") != program.bytes_of("exact1.st"), "modes cannot be told apart")
+
+
+def interruption(program):
+    def train(*arguments):
+        return program.command("--steps", "60", "--recipe", "nvfp4", "--out", "out", *arguments)
+
+    whole = program.run("--steps", "60", "--recipe", "nvfp4", "--out", "out", "--save", "whole.st")
+    check(whole.returncode == 0, f"the whole run: {whole.stderr}")
+    running = subprocess.Popen(train("--save", "part.st"), cwd=program.folder,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    for line in running.stderr:  # the first line of progress: training has begun
+        if "loss" in line:
+            break
+    time.sleep(0.3)
+    running.send_signal(signal.SIGINT)
+    rest = running.communicate(timeout=120)[1]
+    check(running.returncode == 130, f"Ctrl-C: exit {running.returncode}")
+    check("--resume part.st" in rest, f"Ctrl-C: says {rest!r}")
+    ended = program.run("--steps", "60", "--recipe", "nvfp4", "--out", "out", "--resume", "part.st",
+                        "--save", "resumed.st", "--threads", "1")
+    check(ended.returncode == 0, f"resumed: {ended.stderr}")
+    check(program.bytes_of("resumed.st") == program.bytes_of("whole.st"),
+          "a stopped and resumed run is another run")
+    check(program.bytes_of("part.st") != program.bytes_of("whole.st"), "it was not stopped early")
+
+
+def refusals(program):
+    refuses = program.refuses
+    refuses("there are: bf16 fp8 nvfp4", "--recipe", "nvfp5")
+    refuses("there are:", "--recipe", "bf16,")
+    refuses("twice", "--recipe", "bf16,bf16")
+    refuses("cannot read /no/such/file", "--text", "/no/such/file")
+    refuses("cannot read /", "--text", "/")
+    refuses("too short", "--text", "short.txt")
+    refuses("--steps takes a whole number", "--steps", "0")
+    refuses("--steps takes a whole number", "--steps", "ten")
+    refuses("--seeds takes a whole number", "--seeds", "-1")
+    refuses("--rate takes a number", "--rate", "fast")
+    refuses("--threads takes a whole number", "--threads", "0")
+    refuses("exact or fast", "--products", "slow")
+    refuses("takes a value", "--save")
+    refuses("unknown option", "--recipes", "bf16")
+    refuses("cannot make the folder", "--out", "text.txt")
+    refuses("cannot write /no/such/folder/file", "--save", "/no/such/folder/file")
+    refuses("it is a folder", "--export", "one")
+    steps = ["--steps", "4", "--recipe", "bf16,nvfp4"]
+    refuses("its steps is", "--steps", "5", "--recipe", "bf16,nvfp4", "--resume", "one.st")
+    refuses("its products is", *steps, "--products", "exact", "--resume", "one.st")
+    refuses("none of these runs", "--steps", "4", "--recipe", "bf16", "--resume", "one.st")
+    refuses("none of these runs", *steps, "--resume", "weights.st")
+    refuses("not a valid safetensors file", *steps, "--resume", "text.txt")
+    damaged = bytearray(program.bytes_of("one.st"))
+    damaged[20] ^= 0xFF
+    (program.folder / "damaged.st").write_bytes(damaged)
+    refuses("not a valid safetensors file", *steps, "--resume", "damaged.st")
+    (program.folder / "cut.st").write_bytes(program.bytes_of("one.st")[:-100])
+    refuses("not a valid safetensors file", *steps, "--resume", "cut.st")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("program")
+    with tempfile.TemporaryDirectory() as folder:
+        program = Program(parser.parse_args().program, folder)
+        (program.folder / "text.txt").write_text(text(60_000))
+        (program.folder / "short.txt").write_text("too short")
+        shown = program.run("--help")
+        check(shown.returncode == 0 and "--resume FILE" in shown.stdout, "--help")
+        runs(program)
+        interruption(program)
+        refusals(program)
+    for problem in PROBLEMS:
+        print(f"FAILED: {problem}")
+    print(f"{CHECKED - len(PROBLEMS)} passed, {len(PROBLEMS)} failed")
+    sys.exit(1 if PROBLEMS else 0)
+
+
+if __name__ == "__main__":
+    main()
