@@ -19,15 +19,15 @@ using namespace nibble;
 // --- data ----------------------------------------------------------------------------------------
 
 constexpr std::size_t kinds = 8;
-constexpr std::array<char const*, kinds> kind_names{"gauss",       "laplace",  "t(3)",      "sqReLU",
-                                                    "iid outlier", "hot chan", "hot token", "mean bias"};
+constexpr std::array<char const*, kinds> kind_names{
+    "gauss", "laplace", "t(3)", "sqReLU", "iid outlier", "hot chan", "hot token", "mean bias"};
 
 struct matrix {
   matrix_index size;
   std::vector<float> values;
   [[nodiscard]] matrix_view<float const> view() const {
-    return *make_matrix_view<float const>(cuda::std::span<float const>(values.data(), values.size()),
-                                          size, size);
+    return *make_matrix_view<float const>(
+        cuda::std::span<float const>(values.data(), values.size()), size, size);
   }
 };
 
@@ -47,7 +47,8 @@ std::vector<matrix_index> some_of(bench::generator& random, matrix_index size, m
 matrix draw(std::size_t kind, matrix_index size, std::uint64_t seed) {
   bench::generator random(seed * kinds + kind);
   matrix m{size, std::vector<float>(static_cast<std::size_t>(size * size))};
-  std::vector<double> factor(static_cast<std::size_t>(size), 1), mean(static_cast<std::size_t>(size), 0);
+  std::vector<double> factor(static_cast<std::size_t>(size), 1),
+      mean(static_cast<std::size_t>(size), 0);
   if (kind == 5 || kind == 6) {
     for (auto const j : some_of(random, size, size / (kind == 5 ? 128 : 64))) {
       factor[static_cast<std::size_t>(j)] = 30;
@@ -131,39 +132,73 @@ std::vector<method> methods() {
   using ints = block<int4, fp8_e4m3, 16>;
   using turn16 = transform::random_hadamard<16>;
   return {
-      {"NVFP4 1x16", 4.5, {-20.43, -20.66, -20.88, -22.51, -26.80, -21.74, -21.80, -20.49},
+      {"NVFP4 1x16",
+       4.5,
+       {-20.43, -20.66, -20.88, -22.51, -26.80, -21.74, -21.80, -20.49},
        of<nvfp4_block, plain>()},
-      {"NVFP4 1x16, FP32 scale", 6, {-20.52, -20.80, -21.09, -22.88, -28.51, -22.16, -22.25, -20.58},
+      {"NVFP4 1x16, FP32 scale",
+       6,
+       {-20.52, -20.80, -21.09, -22.88, -28.51, -22.16, -22.25, -20.58},
        of<block<fp4_e2m1, float, 16>, alone>()},
-      {"NVFP4 1x16, UE5M3 scale", 4.5, {-20.43, -20.66, -20.88, -22.51, -26.80, -21.74, -21.80, -20.49},
+      {"NVFP4 1x16, UE5M3 scale",
+       4.5,
+       {-20.43, -20.66, -20.88, -22.51, -26.80, -21.74, -21.80, -20.49},
        of<block<fp4_e2m1, ue5m3, 16>, alone>()},
-      {"NVFP4 16x16", 4.031, {-19.07, -17.78, -14.84, -17.82, -18.30, -16.43, -16.42, -19.10},
+      {"NVFP4 16x16",
+       4.031,
+       {-19.07, -17.78, -14.84, -17.82, -18.30, -16.43, -16.42, -19.10},
        of<nvfp4_block, square>()},
-      {"SR 1x16", 4.5, {-17.26, -17.39, -17.54, -18.79, -19.66, -17.45, -17.41, -17.29},
+      {"SR 1x16",
+       4.5,
+       {-17.26, -17.39, -17.54, -18.79, -19.66, -17.45, -17.41, -17.29},
        of<nvfp4_block, plain, drawn>()},
-      {"SR 1x16, 16/17", 4.5, {-16.29, -16.06, -15.71, -16.33, -16.18, -14.85, -14.98, -16.34},
+      {"SR 1x16, 16/17",
+       4.5,
+       {-16.29, -16.06, -15.71, -16.33, -16.18, -14.85, -14.98, -16.34},
        of<nvfp4_block, headroom, drawn>()},
-      {"RHT16", 4.5, {-20.43, -20.35, -20.21, -20.08, -23.03, -18.85, -18.95, -20.45},
+      {"RHT16",
+       4.5,
+       {-20.43, -20.35, -20.21, -20.08, -23.03, -18.85, -18.95, -20.45},
        of<nvfp4_block, plain, nearest, turn16>()},
-      {"RHT128", 4.5, {-20.43, -20.43, -20.32, -20.37, -19.70, -19.47, -19.68, -20.43},
+      {"RHT128",
+       4.5,
+       {-20.43, -20.43, -20.32, -20.37, -19.70, -19.47, -19.68, -20.43},
        of<nvfp4_block, plain, nearest, transform::random_hadamard<128>>()},
-      {"RHT16, SR 16/17", 4.5, {-16.27, -16.30, -16.23, -16.08, -15.65, -15.23, -15.21, -16.28},
+      {"RHT16, SR 16/17",
+       4.5,
+       {-16.27, -16.30, -16.23, -16.08, -15.65, -15.23, -15.21, -16.28},
        of<nvfp4_block, headroom, drawn, turn16>()},
-      {"4/6 1x16", 4.5, {-21.21, -21.19, -21.25, -23.39, -27.82, -21.95, -22.05, -21.24},
+      {"4/6 1x16",
+       4.5,
+       {-21.21, -21.19, -21.25, -23.39, -27.82, -21.95, -22.05, -21.24},
        of<nvfp4_block, choice>()},
-      {"4/6 16x16", 4.031, {-19.08, -17.77, -14.83, -17.83, -18.63, -16.64, -16.62, -19.14},
+      {"4/6 16x16",
+       4.031,
+       {-19.08, -17.77, -14.83, -17.83, -18.63, -16.64, -16.62, -19.14},
        of<nvfp4_block, square_choice>()},
-      {"best scale 1x16", 4.5, {-21.80, -21.67, -21.59, -23.80, -27.94, -22.04, -22.12, -21.82},
+      {"best scale 1x16",
+       4.5,
+       {-21.80, -21.67, -21.59, -23.80, -27.94, -22.04, -22.12, -21.82},
        of<nvfp4_block, limit>()},
-      {"best scale 16x16", 4.031, {-19.46, -18.27, -15.34, -18.28, -18.73, -16.88, -16.85, -19.59},
+      {"best scale 16x16",
+       4.031,
+       {-19.46, -18.27, -15.34, -18.28, -18.73, -16.88, -16.85, -19.59},
        of<nvfp4_block, square_limit>()},
-      {"NVINT4 1x16", 4.5, {-21.29, -19.79, -18.87, -21.48, -26.76, -20.19, -20.23, -21.22},
+      {"NVINT4 1x16",
+       4.5,
+       {-21.29, -19.79, -18.87, -21.48, -26.76, -20.19, -20.23, -21.22},
        of<ints, plain>()},
-      {"RHT16, NVINT4", 4.5, {-21.27, -21.59, -22.24, -23.13, -26.80, -25.39, -25.64, -21.24},
+      {"RHT16, NVINT4",
+       4.5,
+       {-21.27, -21.59, -22.24, -23.13, -26.80, -25.39, -25.64, -21.24},
        of<ints, plain, nearest, turn16>()},
-      {"MXFP4 1x32, rounded up", 4.25, {-18.76, -17.56, -16.43, -17.91, -19.03, -16.04, -16.18, -18.61},
+      {"MXFP4 1x32, rounded up",
+       4.25,
+       {-18.76, -17.56, -16.43, -17.91, -19.03, -16.04, -16.18, -18.61},
        of<mxfp4_block, power>()},
-      {"RHT32, MXFP4", 4.25, {-18.75, -18.79, -18.98, -19.07, -19.63, -19.60, -19.59, -18.66},
+      {"RHT32, MXFP4",
+       4.25,
+       {-18.75, -18.79, -18.98, -19.07, -19.63, -19.60, -19.59, -18.66},
        of<mxfp4_block, power, nearest, transform::random_hadamard<32>>()},
   };
 }
@@ -180,19 +215,23 @@ struct point {
 
 /// A dot a method on Gaussian data, best first, with the limits as lines.
 bool draw_svg(char const* path, std::vector<point> points, double format_limit) {
-  std::sort(points.begin(), points.end(), [](point const& a, point const& b) { return a.loss < b.loss; });
+  std::sort(points.begin(), points.end(),
+            [](point const& a, point const& b) { return a.loss < b.loss; });
   constexpr double left = 215, right = 700, top = 64, step = 24, best = -28, worst = -15;
   double const bottom = top + step * static_cast<double>(points.size());
-  auto const x = [&](double loss) { return left + (loss - best) / (worst - best) * (right - left); };
+  auto const x = [&](double loss) {
+    return left + (loss - best) / (worst - best) * (right - left);
+  };
   std::FILE* const file = std::fopen(path, "w");
   if (file == nullptr) return false;
-  std::fprintf(file,
-               "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 780 %.0f\" "
-               "font-family=\"sans-serif\" font-size=\"13\" fill=\"#222\">\n"
-               "<rect width=\"780\" height=\"%.0f\" fill=\"#fff\"/>\n"
-               "<text x=\"16\" y=\"24\" font-size=\"15\" font-weight=\"bold\">Error of Gaussian data, "
-               "relative, in dB: further left is better</text>\n",
-               bottom + 44, bottom + 44);
+  std::fprintf(
+      file,
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 780 %.0f\" "
+      "font-family=\"sans-serif\" font-size=\"13\" fill=\"#222\">\n"
+      "<rect width=\"780\" height=\"%.0f\" fill=\"#fff\"/>\n"
+      "<text x=\"16\" y=\"24\" font-size=\"15\" font-weight=\"bold\">Error of Gaussian data, "
+      "relative, in dB: further left is better</text>\n",
+      bottom + 44, bottom + 44);
   for (int tick = -28; tick <= -16; tick += 2) {
     std::fprintf(file,
                  "<line x1=\"%.1f\" y1=\"%.0f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#e4e4e4\"/>\n"
@@ -215,8 +254,8 @@ bool draw_svg(char const* path, std::vector<point> points, double format_limit) 
                  "<line x1=\"%.0f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#f0f0f0\"/>\n"
                  "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"5\" fill=\"#0f62fe\"/>\n"
                  "<text x=\"%.1f\" y=\"%.1f\" fill=\"#444\">%.2f</text>\n",
-                 left - 12, y + 4, points[i].name, left, y, x(points[i].loss), y, x(points[i].loss), y,
-                 x(points[i].loss) + 10, y + 4, points[i].loss);
+                 left - 12, y + 4, points[i].name, left, y, x(points[i].loss), y, x(points[i].loss),
+                 y, x(points[i].loss) + 10, y + 4, points[i].loss);
   }
   std::fputs("</svg>\n", file);
   return std::fclose(file) == 0;
@@ -259,10 +298,11 @@ int main(int argc, char** argv) {
     for (std::size_t i = 0; i < all.size(); ++i) table[i][k] = measure(all[i], samples);
   }
 
-  std::printf("Relative squared error in dB, lower is better: mean of %zu matrices of %lld x %lld\n"
-              "(published: one matrix of 1024 x 1024; their difference in brackets, * where it is more\n"
-              "than 0.05 and more than the spread from one matrix to the next explains)\n\n%-24s",
-              seeds, static_cast<long long>(size), static_cast<long long>(size), "");
+  std::printf(
+      "Relative squared error in dB, lower is better: mean of %zu matrices of %lld x %lld\n"
+      "(published: one matrix of 1024 x 1024; their difference in brackets, * where it is more\n"
+      "than 0.05 and more than the spread from one matrix to the next explains)\n\n%-24s",
+      seeds, static_cast<long long>(size), static_cast<long long>(size), "");
   for (std::size_t k = 0; k < kinds_now; ++k) std::printf("%-16s", kind_names[k]);
   std::printf("\n");
   int failures = 0;
@@ -281,7 +321,8 @@ int main(int argc, char** argv) {
     std::printf("\n");
   }
   if (kinds_now > 1) {
-    std::printf("\nspread between matrices (standard deviation, dB), largest of all policies:\n%-24s", "");
+    std::printf(
+        "\nspread between matrices (standard deviation, dB), largest of all policies:\n%-24s", "");
     for (std::size_t k = 0; k < kinds_now; ++k) {
       double largest = 0;
       for (auto const& row : table) largest = std::fmax(largest, row[k].deviation);
@@ -295,16 +336,17 @@ int main(int argc, char** argv) {
     if (std::strcmp(all[i].name, "best scale 1x16") == 0) format_limit = table[i][0].mean;
     if (std::strcmp(all[i].name, "best scale 16x16") == 0) square_limit = table[i][0].mean;
   }
-  std::printf("\nGaussian data against the limits: what NVFP4 could do with the best of all scales, and\n"
-              "Shannon's D(R) = 2^-2R at the bits that are stored\n\n%-24s%8s%8s%18s%18s%12s\n", "", "bits",
-              "dB", "to the format, dB", "to Shannon, dB", "worth, bits");
+  std::printf(
+      "\nGaussian data against the limits: what NVFP4 could do with the best of all scales, and\n"
+      "Shannon's D(R) = 2^-2R at the bits that are stored\n\n%-24s%8s%8s%18s%18s%12s\n",
+      "", "bits", "dB", "to the format, dB", "to Shannon, dB", "worth, bits");
   for (std::size_t i = 0; i < all.size(); ++i) {
     double const loss = table[i][0].mean, bits = all[i].bits;
     bool const is_square = std::strstr(all[i].name, "16x16") != nullptr;
     bool const is_nvfp4 = bits == 4.5 && std::strstr(all[i].name, "INT4") == nullptr;
-    std::string const to_format =
-        is_square ? bench::format("%.2f", loss - square_limit)
-                  : is_nvfp4 ? bench::format("%.2f", loss - format_limit) : "";
+    std::string const to_format = is_square  ? bench::format("%.2f", loss - square_limit)
+                                  : is_nvfp4 ? bench::format("%.2f", loss - format_limit)
+                                             : "";
     std::printf("%-24s%8.3f%8.2f%18s%18.2f%12.2f\n", all[i].name, bits, loss, to_format.c_str(),
                 loss - shannon(bits), -loss / decibels_per_bit);
   }
@@ -332,7 +374,7 @@ int main(int argc, char** argv) {
     }
     std::printf("\nwritten: bench/out/errors.csv, docs/images/errors.svg\n");
   }
-  std::printf("\n%d of %zu figures differ from the published ones by more than they may\n", failures,
-              all.size() * kinds_now);
+  std::printf("\n%d of %zu figures differ from the published ones by more than they may\n",
+              failures, all.size() * kinds_now);
   return failures == 0 ? 0 : 1;
 }

@@ -112,8 +112,9 @@ inline void print_machine() {
   double const load = std::atof(line_of("/proc/loadavg", "").c_str());
   std::printf("processor  %s, %u cores\n", line_of("/proc/cpuinfo", "model name").c_str(),
               std::thread::hardware_concurrency());
-  std::printf("load       %.2f%s\n", load,
-              load > 0.5 ? "  NOT IDLE: other programs take cache, memory bandwidth and clock" : "");
+  std::printf(
+      "load       %.2f%s\n", load,
+      load > 0.5 ? "  NOT IDLE: other programs take cache, memory bandwidth and clock" : "");
 }
 
 /// A column of text, padded or not.

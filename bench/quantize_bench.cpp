@@ -77,15 +77,16 @@ bool same_bytes(Matrix const& a, Matrix const& b) {
 
 /// Times one quantizer and returns its speed with the amax given, M elements/s; `loss` is the relative error that it must show, in dB, to 0.1.
 template <class Quantizer, class In>
-double time_quantizer(char const* name, Quantizer const& q, In const& in, double loss, double slower,
-                      double plain) {
+double time_quantizer(char const* name, Quantizer const& q, In const& in, double loss,
+                      double slower, double plain) {
   auto const count = static_cast<double>(in.size());
   quantized_by<Quantizer> out(shape_for<Quantizer>(in.extent(0), in.extent(1)));
   auto const view = out.view();
   quantize(in, view, q, one);
   double const error = -compare(in, view.read_only(), q).sqnr_db();
   if (!check(std::fabs(error - loss) < 0.1, name)) return 0;
-  double const given = count / bench::best_seconds([&] { quantize_with_amax(in, view, q, one); }) / 1e6;
+  double const given =
+      count / bench::best_seconds([&] { quantize_with_amax(in, view, q, one); }) / 1e6;
   double const found = count / bench::best_seconds([&] { quantize(in, view, q, one); }) / 1e6;
   std::printf("  %-34s %8.0f %10.0f %9.2f", name, given, found, error);
   if (slower > 0) {
@@ -97,9 +98,11 @@ double time_quantizer(char const* name, Quantizer const& q, In const& in, double
 }
 
 double quantizers(matrix_index size) {
-  std::printf("\nquantize bf16 %lld x %lld, million elements a second\n"
-              "  %-34s %8s %10s %9s\n", static_cast<long long>(size), static_cast<long long>(size), "",
-              "given", "with amax", "error dB");
+  std::printf(
+      "\nquantize bf16 %lld x %lld, million elements a second\n"
+      "  %-34s %8s %10s %9s\n",
+      static_cast<long long>(size), static_cast<long long>(size), "", "given", "with amax",
+      "error dB");
   auto values = gaussian(size * size, 1);
   auto const in = view_of(values, size, size);
   using plain_amax = scaling::amax<>;
@@ -109,38 +112,42 @@ double quantizers(matrix_index size) {
   using tile = scaling::tile;
   double const plain = time_quantizer("NVFP4 nearest", quantizer<>{}, in, -20.44, 0, 0);
   time_quantizer("stochastic", quantizer<nvfp4_block, plain_amax, sr>{}, in, -17.25, 2, plain);
-  time_quantizer("RHT16", quantizer<nvfp4_block, plain_amax, nearest, turn>{}, in, -20.44, 1.5, plain);
-  time_quantizer("RHT16, stochastic", quantizer<nvfp4_block, plain_amax, sr, turn>{}, in, -17.25, 0, 0);
+  time_quantizer("RHT16", quantizer<nvfp4_block, plain_amax, nearest, turn>{}, in, -20.44, 1.5,
+                 plain);
+  time_quantizer("RHT16, stochastic", quantizer<nvfp4_block, plain_amax, sr, turn>{}, in, -17.25, 0,
+                 0);
   time_quantizer("RHT128",
                  quantizer<nvfp4_block, plain_amax, nearest, transform::random_hadamard<128>>{}, in,
                  -20.43, 0, 0);
   time_quantizer("4/6", quantizer<nvfp4_block, scaling::four_over_six<>>{}, in, -21.21, 2.5, plain);
   time_quantizer("16x16", quantizer<nvfp4_block, scaling::amax<tile::square>>{}, in, -19.07, 0, 0);
-  time_quantizer("4/6 16x16",
-                 quantizer<nvfp4_block, scaling::four_over_six<scaling::squared_error, tile::square>>{},
-                 in, -19.07, 0, 0);
+  time_quantizer(
+      "4/6 16x16",
+      quantizer<nvfp4_block, scaling::four_over_six<scaling::squared_error, tile::square>>{}, in,
+      -19.07, 0, 0);
   time_quantizer("MXFP4 rounded up",
-                 quantizer<mxfp4_block, scaling::power_of_two<scaling::exponent_rule::round_up>>{}, in,
-                 -18.76, 0, 0);
+                 quantizer<mxfp4_block, scaling::power_of_two<scaling::exponent_rule::round_up>>{},
+                 in, -18.76, 0, 0);
   time_quantizer("MXFP8",
-                 quantizer<mxfp8_block, scaling::power_of_two<scaling::exponent_rule::round_up>>{}, in,
-                 -31.5, 0, 0);
+                 quantizer<mxfp8_block, scaling::power_of_two<scaling::exponent_rule::round_up>>{},
+                 in, -31.5, 0, 0);
   time_quantizer("column direction", quantizer<>{}, transposed(in), -20.44, 1.5, plain);
 
   // Both directions from one pass: the bytes of two calls.
-  quantized_by<quantizer<>> rows(shape_for<quantizer<>>(size, size)), columns = rows, both_rows = rows,
-                                                                      both_columns = rows;
+  quantized_by<quantizer<>> rows(shape_for<quantizer<>>(size, size)),
+      columns = rows, both_rows = rows, both_columns = rows;
   quantize(in, rows.view(), quantizer<>{}, one);
   quantize(transposed(in), columns.view(), quantizer<>{}, one);
   auto const run = [&] {
-    quantize_both_with_amax(in, both_rows.view(), both_columns.view(), quantizer<>{}, quantizer<>{}, one);
+    quantize_both_with_amax(in, both_rows.view(), both_columns.view(), quantizer<>{}, quantizer<>{},
+                            one);
   };
   find_amax_both(in, both_rows.view(), both_columns.view(), quantizer<>{}, quantizer<>{}, one);
   run();
   if (check(same_bytes(rows, both_rows) && same_bytes(columns, both_columns), "both directions")) {
     double const rate = static_cast<double>(size * size) / bench::best_seconds(run) / 1e6;
-    std::printf("  %-34s %8.0f %30.2fx of nearest (2 at least)\n", "both directions, one pass", rate,
-                plain / rate);
+    std::printf("  %-34s %8.0f %30.2fx of nearest (2 at least)\n", "both directions, one pass",
+                rate, plain / rate);
   }
 
   std::vector<float> back(values.size());
@@ -157,11 +164,12 @@ double quantizers(matrix_index size) {
     }
   }
   if (check(is_right, "dequantize")) {
-    double const rate = static_cast<double>(size * size) /
-                        bench::best_seconds([&] {
+    double const rate = static_cast<double>(size * size) / bench::best_seconds([&] {
                           dequantize(packed, out, quantizer<>{}, domain::original, one);
-                        }) / 1e6;
-    std::printf("  %-34s %8.0f %24s goal 1000: %s\n", "dequantize to FP32", rate, "", met(rate >= 1000));
+                        }) /
+                        1e6;
+    std::printf("  %-34s %8.0f %24s goal 1000: %s\n", "dequantize to FP32", rate, "",
+                met(rate >= 1000));
   }
   return plain;
 }
@@ -191,8 +199,9 @@ void quantize_with_cuda_types(std::vector<float> const& values, float amax, std:
     stored.__x = scale;
     float const factor = 1.0f / (static_cast<float>(stored) * decode);
     for (int i = 0; i < 16; i += 2) {
-      codes[8 * block + static_cast<std::size_t>(i / 2)] = static_cast<std::uint8_t>(
-          __nv_cvt_float2_to_fp4x2(float2{x[i] * factor, x[i + 1] * factor}, __NV_E2M1, cudaRoundNearest));
+      codes[8 * block + static_cast<std::size_t>(i / 2)] =
+          static_cast<std::uint8_t>(__nv_cvt_float2_to_fp4x2(
+              float2{x[i] * factor, x[i + 1] * factor}, __NV_E2M1, cudaRoundNearest));
     }
   }
 }
@@ -212,14 +221,16 @@ double peers() {
   {
     std::vector<float> floats(values.size());
     for (std::size_t i = 0; i < values.size(); ++i) floats[i] = static_cast<float>(values[i]);
-    std::vector<std::uint8_t> their_scales(ours.scales().size()), their_codes(ours.code_bytes().size());
+    std::vector<std::uint8_t> their_scales(ours.scales().size()),
+        their_codes(ours.code_bytes().size());
     auto const run = [&] {
       quantize_with_cuda_types(floats, ours.amax()[0], their_scales.data(), their_codes.data());
     };
     run();
     std::size_t differ = 0;
     for (std::size_t i = 0; i < their_scales.size(); ++i) differ += their_scales[i] != scales[i];
-    for (std::size_t i = 0; i < their_codes.size(); ++i) differ += their_codes[i] != ours.code_bytes()[i];
+    for (std::size_t i = 0; i < their_codes.size(); ++i)
+      differ += their_codes[i] != ours.code_bytes()[i];
     check(differ == 0, "the bytes of cuda_fp4.h and cuda_fp8.h");
     double const rate = static_cast<double>(values.size()) / bench::best_seconds(run) / 1e6;
     fastest = std::fmax(fastest, rate);
@@ -249,7 +260,8 @@ double peers() {
   char name[64], hash[64];
   double rate = 0;
   int lines = 0;
-  std::uint64_t const expected = digest(scales, 4096, ours.code_bytes().data(), std::size_t{4096} * 8);
+  std::uint64_t const expected =
+      digest(scales, 4096, ours.code_bytes().data(), std::size_t{4096} * 8);
   while (std::fscanf(pipe, "%63s %lf %63s", name, &rate, hash) == 3) {
     ++lines;
     if (std::strcmp(hash, "-") == 0) {
@@ -259,7 +271,8 @@ double peers() {
     bool const is_same = std::strtoull(hash, nullptr, 16) == expected;
     check(is_same, "the bytes of ml_dtypes");
     fastest = std::fmax(fastest, rate);
-    std::printf("  %-34s %8.1f   %s (amax found too)\n", name, rate, is_same ? "0 bytes differ" : "");
+    std::printf("  %-34s %8.1f   %s (amax found too)\n", name, rate,
+                is_same ? "0 bytes differ" : "");
   }
   check(pclose(pipe) == 0 && lines > 0, "ml_dtypes_quantize.py");
   return fastest;
@@ -269,8 +282,8 @@ double peers() {
 
 /// OpenBLAS, found when this runs.
 struct open_blas {
-  using sgemm_type = void (*)(int, int, int, int, int, int, float, float const*, int, float const*, int,
-                              float, float*, int);
+  using sgemm_type = void (*)(int, int, int, int, int, int, float, float const*, int, float const*,
+                              int, float, float*, int);
   sgemm_type sgemm = nullptr;
   char const* core = "";
 
@@ -313,15 +326,16 @@ void products() {
                            static_cast<double>(static_cast<float>(qb.view().scale(j, x / 16)));
       sum += left * right;
     }
-    return static_cast<float>(sum) * fold_alpha<quantizer<>, quantizer<>>(1, {qa.amax()[0]}, {qb.amax()[0]});
+    return static_cast<float>(sum) *
+           fold_alpha<quantizer<>, quantizer<>>(1, {qa.amax()[0]}, {qb.amax()[0]});
   };
   auto const is_close = [&](double tolerance) {
     bool is_right = true;
     for (matrix_index i = 0; i < m; i += 61) {
       for (matrix_index j = 0; j < n; j += 53) {
         float const expected = reference(i, j);
-        is_right = is_right && std::fabs(static_cast<double>(out(i, j)) - static_cast<double>(expected)) <=
-                                   tolerance;
+        is_right = is_right && std::fabs(static_cast<double>(out(i, j)) -
+                                         static_cast<double>(expected)) <= tolerance;
       }
     }
     return is_right;
@@ -333,8 +347,8 @@ void products() {
     for (std::size_t i = 0; i < a.size(); ++i) fa[i] = static_cast<float>(a[i]);
     for (std::size_t i = 0; i < b.size(); ++i) fb[i] = static_cast<float>(b[i]);
     auto const run = [&] {
-      library.sgemm(101, 111, 112, int{m}, int{n}, int{k}, 1, fa.data(), int{k}, fb.data(), int{k}, 0,
-                    c.data(), int{n});
+      library.sgemm(101, 111, 112, int{m}, int{n}, int{k}, 1, fa.data(), int{k}, fb.data(), int{k},
+                    0, c.data(), int{n});
     };
     run();
     double sum = 0;
@@ -344,8 +358,8 @@ void products() {
     }
     if (check(std::fabs(static_cast<double>(out(5, 9)) - sum) < 1e-3, "OpenBLAS")) {
       blas = operations / bench::best_seconds(run) / 1e9;
-      std::printf("  %-34s %8.1f   operands not quantized; its kernels for %s\n", "OpenBLAS sgemm", blas,
-                  library.core);
+      std::printf("  %-34s %8.1f   operands not quantized; its kernels for %s\n", "OpenBLAS sgemm",
+                  blas, library.core);
     }
   } else {
     std::printf("  OpenBLAS: not found (Debian: libopenblas0-pthread)\n");
@@ -360,7 +374,8 @@ void products() {
   double const exact = measure(
       "exact", [&] { matmul<product::exact>(qa.view(), q, qb.view(), q, out, {}, one); }, 0);
   std::printf("   goal 2: %s\n", met(exact >= 2));
-  measure("ordered", [&] { matmul<product::ordered>(qa.view(), q, qb.view(), q, out, {}, one); }, 1e-4);
+  measure(
+      "ordered", [&] { matmul<product::ordered>(qa.view(), q, qb.view(), q, out, {}, one); }, 1e-4);
   std::printf("\n");
   double const fast = measure(
       "fast", [&] { matmul<product::fast>(qa.view(), q, qb.view(), q, out, {}, one); }, 1e-3);
@@ -381,7 +396,8 @@ int main() {
   std::printf("\nNVFP4 nearest: %.0f and %.0f M elements/s, goal 520: %s", cached, large,
               met(std::fmin(cached, large) >= 520));
   if (fastest > 0) {
-    std::printf("; %.0fx the fastest peer, goal 10x: %s", large / fastest, met(large >= 10 * fastest));
+    std::printf("; %.0fx the fastest peer, goal 10x: %s", large / fastest,
+                met(large >= 10 * fastest));
   }
   std::printf("\n");
   products();

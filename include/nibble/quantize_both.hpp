@@ -17,11 +17,11 @@ namespace detail {
 template <class Rows, class Columns, class In, class Parallel, class OnRows, class OnColumns>
 void for_both(In const& in, Rows const& q_rows, Columns const& q_columns, Parallel const& parallel,
               OnRows const& on_rows, OnColumns const& on_columns) {
-  // Whole groups of either direction; the turned panel's rows then fill half a cache line of codes.
+  // Whole groups of either direction; the turned rows fill a cache line of codes.
   constexpr matrix_index tall = std::lcm<matrix_index>(Rows::group.rows, Columns::group.columns);
   constexpr matrix_index wide = std::lcm<matrix_index>(Rows::group.columns, Columns::group.rows);
-  constexpr matrix_index rows = ceil_div<matrix_index>(64, tall) * tall;
-  constexpr matrix_index width = ceil_div<matrix_index>(256, wide) * wide;
+  constexpr matrix_index rows = ceil_div<matrix_index>(128, tall) * tall;
+  constexpr matrix_index width = ceil_div<matrix_index>(128, wide) * wide;
   matrix_index const grain = grain_for(rows, in.extent(1));
   parallel(ceil_div<matrix_index>(in.extent(0), rows), grain,
            [&](matrix_index first, matrix_index last) {

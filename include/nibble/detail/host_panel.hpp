@@ -141,9 +141,9 @@ class panel_loop {
   panel_loop(In const& in, matrix_index columns) noexcept : columns_(columns) {
     constexpr matrix_index tall = Quantizer::group.rows, wide = Quantizer::group.columns;
     bool const across = in.stride(1) != 1 && in.extent(0) > 1;
-    rows_ = across ? ceil_div<matrix_index>(32, tall) * tall : tall;
+    rows_ = across ? ceil_div<matrix_index>(128, tall) * tall : tall;
     width_ =
-        std::min(ceil_div<matrix_index>(across ? 512 : 2048, wide), ceil_div(columns, wide)) * wide;
+        std::min(ceil_div<matrix_index>(across ? 128 : 2048, wide), ceil_div(columns, wide)) * wide;
     panels_ = ceil_div<matrix_index>(in.extent(0), rows_);
     grain_ = grain_for(rows_, columns);
   }

@@ -56,15 +56,13 @@ inline void encode_e2m1(float const (&values)[N], std::uint8_t (&to)[N / 2]) noe
   }
 }
 
-/// What values lose as e2m1 under a scale: ((code * scale) * amax) / range - value, each step
-/// rounded.
-[[nodiscard]] inline floats e2m1_differences(floats value, float scale, float encode, float amax,
-                                             float range) noexcept {
-  auto const bits = (integers)(value * encode);
-  integers const sign = bits & ~magnitude_mask & ~((bits & magnitude_mask) > infinity);
-  auto const code = (floats)(e2m1_nearest_bits(bits) | sign);
+/// What magnitudes lose as e2m1 under a scale: ((code * scale) * amax) / range - magnitude, each step
+/// rounded. Rounding to nearest is the same on both sides of zero, so that signs need no place here.
+[[nodiscard]] inline floats e2m1_differences(floats magnitude, float scale, float encode,
+                                             float amax, float range) noexcept {
+  auto const code = (floats)e2m1_nearest_bits((integers)(magnitude * encode));
   floats const decoded = opaque_lanes(opaque_lanes(code * scale) * amax);
-  return opaque_lanes(decoded / opaque_lanes(floats{} + range)) - opaque_lanes(value);
+  return opaque_lanes(decoded / opaque_lanes(floats{} + range)) - opaque_lanes(magnitude);
 }
 
 /// The sums of |difference|, or of its square, of N values under each of several scales, each in
@@ -77,10 +75,10 @@ inline void e2m1_errors(float const (&values)[N], bool squared, float const (&sc
                         float const (&encode)[Scales], float amax, float range,
                         float (&sums)[Scales]) noexcept {
   float terms[Scales][N];
-  for (std::size_t s = 0; s < Scales; ++s) {
-    for (std::size_t i = 0; i < N; i += count) {
-      floats const lost =
-          e2m1_differences(load<floats>(values + i), scale[s], encode[s], amax, range);
+  for (std::size_t i = 0; i < N; i += count) {
+    auto const magnitude = (floats)(load<integers>(values + i) & magnitude_mask);
+    for (std::size_t s = 0; s < Scales; ++s) {
+      floats const lost = e2m1_differences(magnitude, scale[s], encode[s], amax, range);
       floats const size = (floats)((integers)lost & magnitude_mask);
       store(squared ? opaque_lanes(lost * lost) : size, terms[s] + i);
     }
