@@ -15,9 +15,7 @@ using nibble::product;
 namespace {
 /// Every rounding to nearest, nothing rotated: on numbers of the format it changes nothing.
 using plain = nibble::operand<nibble::quantizer<>>;
-struct nearest_nvfp4 : nibble::recipe<plain, plain, plain, plain, plain, plain> {
-  static constexpr nibble::precision_plan plan{};
-};
+struct nearest_nvfp4 : nibble::recipe<plain, plain, plain, plain, plain, plain> {};
 
 /// Small whole numbers or, with largest 6, numbers of e2m1: every 16 rows and columns reach it.
 matrix<float> grid(std::uint64_t stream, extent rows, extent columns, bool e2m1) {
