@@ -245,6 +245,10 @@ def violations(root):
         first = path.read_text().split("\n", 2)[:2]
         if not any(SPDX in line for line in first):
             yield path.relative_to(root).as_posix(), 1, "spdx", f"does not begin with {SPDX}"
+        # doctest_discover_tests makes two tests of such a name, and neither runs anything.
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if re.search(r'\bTEST_CASE\w*\("[^"]*;', line):
+                yield path.relative_to(root).as_posix(), number, "name", "a test's name has a semicolon"
     for line, rule, text in check_readme(root):
         yield "README.md", line, rule, text
     yield from check_version(root)
@@ -303,6 +307,7 @@ BROKEN = [
     ("readme", {"README.md": "<!-- examples/one.cpp -->\n```cpp\nint y;\n```\n"}),
     ("readme", {"README.md": "<!-- examples/two.cpp -->\n```cpp\nint x;\n```\n"}),
     ("readme", {"README.md": "<!-- examples/one.cpp -->\ntext\n"}),
+    ("name", {"tests/format/decode_test.cpp": f'// {SPDX}\nTEST_CASE("one; two") {{}}\n'}),
     ("version", {"CITATION.cff": "cff-version: 1.2.0\nversion: 1.3.0\n"}),
     ("version", {"CHANGELOG.md": "# C\n"}),
     ("version", {"packaging/vcpkg/ports/nibble/vcpkg.json": None}),

@@ -88,7 +88,7 @@ TEST_CASE("train_lm: on numbers that NVFP4 holds, gradients pass straight throug
   CHECK(distance(rounded.y, run_once<exact_projection<float>>(false).y) > 1e-3);
 }
 
-TEST_CASE("train_lm: threads do not matter to a projection; step and layer do") {
+TEST_CASE("train_lm: threads do not matter to a projection, but step and layer do") {
   using nvfp4 = projected<nibble::recipes::nvfp4, product::exact>;
   outcome const one = run_once<nvfp4>(false), three = run_once<nvfp4>(false, 3);
   CHECK(one.y == three.y);
