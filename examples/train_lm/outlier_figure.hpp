@@ -122,8 +122,8 @@ inline std::string draw_outliers(std::vector<outlier_curve> const& curves) {
     }
     return result;
   };
-  return draw({plot("Gradient elements stored as zero", 0.4, &outlier_point::bulk_zeros),
-               plot("Squared error of dW, relative", 0.1, &outlier_point::wgrad_error)});
+  return draw({plot("Gradient elements stored as zero", 0.25, &outlier_point::bulk_zeros),
+               plot("Squared error of dW, relative", 0.05, &outlier_point::wgrad_error)});
 }
 
 inline std::string format_outliers(std::vector<outlier_curve> const& curves) {

@@ -33,7 +33,7 @@ struct chart {
 
 namespace svg_detail {
 
-inline constexpr double width = 760, height = 420, left = 64, right = 600, top = 48, bottom = 364;
+inline constexpr double width = 760, height = 420, left = 80, right = 600, top = 48, bottom = 364;
 
 /// Colours that people with colour-blindness tell apart (after Okabe and Ito); dashes after eight.
 inline constexpr std::array<char const*, 8> colours{"#0072b2", "#d55e00", "#009e73", "#cc79a7",

@@ -26,7 +26,7 @@ TEST_CASE("train_lm: a chart shows its curves, names and round marks") {
   CHECK(count(svg, "Loss &amp; &lt;more&gt;") == 1);
   CHECK(count(svg, ">bf16<") == 1);
   CHECK(count(svg, ">nvfp4<") == 1);
-  CHECK(count(svg, "d=\"M64.0 48.0L600.0 364.0\"") == 2);  // from corner to corner
+  CHECK(count(svg, "d=\"M80.0 48.0L600.0 364.0\"") == 2);  // from corner to corner
   for (std::string const& mark : std::vector<std::string>{">1.0<", ">1.5<", ">2.0<", ">2.5<",
                                                           ">3.0<", ">0<", ">20<", ">100<"}) {
     CAPTURE(mark);
@@ -47,7 +47,7 @@ TEST_CASE("train_lm: a chart survives numbers that cannot be drawn") {
                                 4});
   CHECK(count(svg, "nan") == 0);
   CHECK(count(svg, "inf") == 0);
-  CHECK(count(svg, "d=\"M64.0 206.0M466.0 206.0L600.0 -1952.0\"") == 1);
+  CHECK(count(svg, "d=\"M80.0 206.0M470.0 206.0L600.0 -1952.0\"") == 1);
   CHECK(count(draw({"t", "x", "y", {}, 0, 1}), "</svg>") == 1);
   CHECK(count(draw({"t", "x", "y", {{"a", {{1, 1}}}}, 2, 2}), "</svg>") == 1);
   CHECK(count(draw({"t", "x", "y", {{"a", {{1, 1}}}}, NAN, 2}), "nan") == 0);
