@@ -54,9 +54,7 @@ void dequantize(quantized_view<Block, ScaleLayout> const& in, Out const& result,
                       " for a quantized matrix of " + detail::shape_text(in.rows(), in.columns()) +
                       "; need the shape that was quantized");
 
-  constexpr bool one_amax = Quantizer::outer::shares == tensor_scale::granularity::tensor ||
-                            Quantizer::outer::shares == tensor_scale::granularity::none;
-  auto const shared = Quantizer::prepare({one_amax ? in.amax(0, 0) : 0.0f});
+  auto const shared = Quantizer::prepare({Quantizer::has_one_amax ? in.amax(0, 0) : 0.0f});
   matrix_index const padded = detail::ceil_div(in.columns(), size) * size;
 
   parallel(
@@ -64,7 +62,8 @@ void dequantize(quantized_view<Block, ScaleLayout> const& in, Out const& result,
         std::vector<float> values(static_cast<std::size_t>(padded));
         for (matrix_index row = first; row < last; ++row) {
           for (matrix_index column = 0; column < padded; column += size) {
-            auto const factors = one_amax ? shared : Quantizer::prepare({in.amax_of(row, column)});
+            auto const factors =
+                Quantizer::has_one_amax ? shared : Quantizer::prepare({in.amax_of(row, column)});
             auto const decoded =
                 Quantizer::decode(detail::load_block(in, row, column / size), factors);
             __builtin_memcpy(values.data() + column, decoded.values, sizeof decoded.values);

@@ -76,9 +76,7 @@ template <class In, class BlockR, class LayoutR, class BlockC, class LayoutC, cl
 void find_amax_both(In const& in, quantized_view<BlockR, LayoutR> const& rows_out,
                     quantized_view<BlockC, LayoutC> const& columns_out, Rows const& q_rows,
                     Columns const& q_columns, Parallel const& parallel = {}) {
-  using tensor_scale::granularity;
-  constexpr granularity shares = Columns::outer::shares;
-  if constexpr (shares == granularity::tensor || shares == granularity::none) {
+  if constexpr (Columns::has_one_amax) {
     detail::require_ieee("nibble::find_amax_both");
     detail::require_shapes<Rows>(in, rows_out, "nibble::find_amax_both");
     detail::require_shapes<Columns>(transposed(in), columns_out, "nibble::find_amax_both");

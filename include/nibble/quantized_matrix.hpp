@@ -32,7 +32,7 @@ template <class Quantizer, class ScaleLayout = cuda::std::layout_right>
       keep_tiles && Quantizer::group.rows > 1
           ? detail::ceil_div<matrix_index>(rows, Quantizer::block_type::size)
           : rows;
-  bool const by_row = shares == granularity::row || shares == granularity::block_128;
+  bool const by_row = tensor_scale::is_per_row(shares);
   return {rows, padded, scale_rows, by_row ? rows : 1,
           shares == granularity::block_128 ? detail::ceil_div<matrix_index>(padded, 128) : 1};
 }

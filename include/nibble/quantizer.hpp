@@ -42,6 +42,7 @@ struct quantizer {
   using transform_type = Transform;
   using outer = typename Scaling::outer;
   using factors = tensor_scale::factors;
+  static constexpr bool has_one_amax = !tensor_scale::is_per_row(outer::shares);
 
  private:
   static constexpr int larger(int a, int b) { return a > b ? a : b; }

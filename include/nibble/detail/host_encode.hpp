@@ -106,7 +106,7 @@ class encoder {
   encoder(quantized_view<Block, ScaleLayout> const& out, Quantizer const& q, shard where)
       : out_(out),
         q_(q),
-        shared_(Quantizer::prepare({one_amax ? out.amax(0, 0) : 0.0f})),
+        shared_(Quantizer::prepare({Quantizer::has_one_amax ? out.amax(0, 0) : 0.0f})),
         pitch_(static_cast<std::uint64_t>(where.columns > 0 ? where.columns : out.columns())),
         origin_(static_cast<std::uint64_t>(where.row) * pitch_ +
                 static_cast<std::uint64_t>(where.column)) {}
@@ -127,10 +127,6 @@ class encoder {
   }
 
  private:
-  static constexpr auto shares = Quantizer::outer::shares;
-  static constexpr bool one_amax =
-      shares == tensor_scale::granularity::tensor || shares == tensor_scale::granularity::none;
-
   [[nodiscard]] std::uint64_t index(matrix_index row, matrix_index column) const noexcept {
     return origin_ + static_cast<std::uint64_t>(row) * pitch_ + static_cast<std::uint64_t>(column);
   }
@@ -141,8 +137,9 @@ class encoder {
     values.for_each_group<Q>(
         first, last, out_.columns() - column,
         [&](matrix_index r, matrix_index c, auto const& group) {
-          auto const factors =
-              one_amax ? shared_ : Quantizer::prepare({out_.amax_of(row + r, column + c)});
+          auto const factors = Quantizer::has_one_amax
+                                   ? shared_
+                                   : Quantizer::prepare({out_.amax_of(row + r, column + c)});
           position const at(index(row + r, column + c), pitch_);
           store<Quantizer>(q.encode(group, factors, at), row + r, column + c, out_);
         });
@@ -159,7 +156,7 @@ template <class Quantizer, class Block, class ScaleLayout>
 class amax_finder {
  public:
   explicit amax_finder(quantized_view<Block, ScaleLayout> const& out) : out_(out) {
-    static_assert(!is_by_row || Quantizer::group.rows == 1,
+    static_assert(Quantizer::has_one_amax || Quantizer::group.rows == 1,
                   "got square tiles under an amax per row; a tile needs one amax");
     for (matrix_index r = 0; r < out.amax.extent(0); ++r) {
       for (matrix_index c = 0; c < out.amax.extent(1); ++c) out.amax(r, c) = 0;
@@ -174,7 +171,7 @@ class amax_finder {
         0, out_.rows() - row, out_.columns() - column,
         [&](matrix_index r, matrix_index c, auto const& group) {
           std::uint32_t const found = float_bits(scaling::tile_amax(group));
-          if constexpr (is_by_row) {
+          if constexpr (!Quantizer::has_one_amax) {
             float& cell = out_.amax(row + r, shares == granularity::row ? 0 : (column + c) / 128);
             if (found > float_bits(cell)) cell = float_from_bits(found);
           }
@@ -187,13 +184,12 @@ class amax_finder {
 
   /// Writes what is known once all panels are in.
   void finish() const {
-    if constexpr (!is_by_row) out_.amax(0, 0) = float_from_bits(largest_.load());
+    if constexpr (Quantizer::has_one_amax) out_.amax(0, 0) = float_from_bits(largest_.load());
   }
 
  private:
   using granularity = tensor_scale::granularity;
   static constexpr granularity shares = Quantizer::outer::shares;
-  static constexpr bool is_by_row = shares == granularity::row || shares == granularity::block_128;
 
   quantized_view<Block, ScaleLayout> out_;
   std::atomic<std::uint32_t> largest_{0};

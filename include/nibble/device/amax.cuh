@@ -24,7 +24,8 @@ __device__ __forceinline__ void merge_amax(std::uint32_t largest, float* cell) {
 
 /// The largest magnitude of contiguous values: 32 at a time, so that loads overlap.
 template <class T>
-__global__ void __launch_bounds__(256) amax_flat(T const* in, matrix_index chunks, float* amax) {
+__global__ void __launch_bounds__(threads_per_block)
+    amax_flat(T const* in, matrix_index chunks, float* amax) {
   constexpr std::size_t chunk = 32;
   std::uint32_t largest = 0;
   matrix_index const step = static_cast<matrix_index>(gridDim.x) * blockDim.x;
@@ -40,12 +41,11 @@ __global__ void __launch_bounds__(256) amax_flat(T const* in, matrix_index chunk
 
 /// The amaxes of transformed groups of any shape, any strides, for every granularity.
 template <class In, class Out, class Quantizer>
-__global__ void __launch_bounds__(256) amax_groups(In in, Out out, Quantizer q) {
+__global__ void __launch_bounds__(threads_per_block) amax_groups(In in, Out out, Quantizer q) {
   using tensor_scale::granularity;
   constexpr auto rows = static_cast<std::size_t>(Quantizer::group.rows);
   constexpr auto columns = static_cast<std::size_t>(Quantizer::group.columns);
   constexpr granularity shares = Quantizer::outer::shares;
-  constexpr bool by_row = shares == granularity::row || shares == granularity::block_128;
   matrix_index const across = nibble::detail::ceil_div<matrix_index>(out.columns(), columns);
   matrix_index const count = across * nibble::detail::ceil_div<matrix_index>(out.rows(), rows);
   matrix_index const step = static_cast<matrix_index>(gridDim.x) * blockDim.x;
@@ -59,14 +59,14 @@ __global__ void __launch_bounds__(256) amax_groups(In in, Out out, Quantizer q) 
     load_checked(in, row, column, values);
     for (auto& one : values) q.transform_row(one);
     std::uint32_t const found = nibble::detail::float_bits(scaling::tile_amax(values));
-    if constexpr (by_row) {
+    if constexpr (!Quantizer::has_one_amax) {
       float& cell = out.amax(row, shares == granularity::row ? 0 : column / 128);
       atomicMax(reinterpret_cast<unsigned int*>(&cell), found);
     } else {
       largest = found > largest ? found : largest;
     }
   }
-  if constexpr (!by_row) merge_amax(largest, out.amax.data_handle());
+  if constexpr (Quantizer::has_one_amax) merge_amax(largest, out.amax.data_handle());
 }
 
 }  // namespace detail
@@ -94,25 +94,20 @@ status find_amax(::cuda::stream_ref stream, In const& in,
   }
   matrix_index const size = in.extent(0) * in.extent(1);
   if (size == 0) return status::success;
-  constexpr matrix_index most = 132 * 8;
-  constexpr bool by_tensor = Quantizer::outer::shares == tensor_scale::granularity::tensor ||
-                             Quantizer::outer::shares == tensor_scale::granularity::none;
-  bool const is_flat = by_tensor && Quantizer::transform_type::size == 1 && size % 32 == 0 &&
-                       in.stride(1) == 1 && in.stride(0) == in.extent(1) &&
+  bool const is_flat = Quantizer::has_one_amax && Quantizer::transform_type::size == 1 &&
+                       size % 32 == 0 && in.stride(1) == 1 && in.stride(0) == in.extent(1) &&
                        is_aligned(in.data_handle(), 16);
   if (is_flat) {
-    matrix_index const grid = nibble::detail::ceil_div<matrix_index>(size / 32, 256);
+    // One wave: each block ends in an atomic.
     detail::amax_flat<value_type>
-        <<<static_cast<unsigned>(grid < most ? grid : most), 256, 0, stream.get()>>>(
+        <<<detail::grid_for(size / 32, 1), detail::threads_per_block, 0, stream.get()>>>(
             in.data_handle(), size / 32, out.amax.data_handle());
   } else {
     matrix_index const groups =
         nibble::detail::ceil_div<matrix_index>(out.rows(), Quantizer::group.rows) *
         nibble::detail::ceil_div<matrix_index>(out.columns(), Quantizer::group.columns);
-    matrix_index const grid = nibble::detail::ceil_div<matrix_index>(groups, 256);
     detail::amax_groups<In, quantized_view<Block, ScaleLayout>, Quantizer>
-        <<<static_cast<unsigned>(grid < most * 16 ? grid : most * 16), 256, 0, stream.get()>>>(
-            in, out, q);
+        <<<detail::grid_for(groups), detail::threads_per_block, 0, stream.get()>>>(in, out, q);
   }
   return cudaPeekAtLastError() == cudaSuccess ? status::success : status::launch_failed;
 }

@@ -14,15 +14,13 @@ namespace detail {
 
 /// One thread, one group: decodes its blocks, undoes the transform if asked, writes what is inside.
 template <class In, class Out, class Quantizer, bool Contiguous>
-__global__ void __launch_bounds__(256)
+__global__ void __launch_bounds__(threads_per_block)
     dequantize_groups(In in, Out result, Quantizer q, domain which) {
   using Block = typename In::block_type;
   using value_type = std::remove_cv_t<typename Out::value_type>;
   constexpr int size = Block::size;
   constexpr int columns = Quantizer::group.columns;
-  constexpr bool one_amax = Quantizer::outer::shares == tensor_scale::granularity::tensor ||
-                            Quantizer::outer::shares == tensor_scale::granularity::none;
-  auto const shared = Quantizer::prepare({one_amax ? in.amax(0, 0) : 0.0f});
+  auto const shared = Quantizer::prepare({Quantizer::has_one_amax ? in.amax(0, 0) : 0.0f});
   matrix_index const across = nibble::detail::ceil_div<matrix_index>(in.columns(), columns);
   matrix_index const count = across * in.rows();
   matrix_index const step = static_cast<matrix_index>(gridDim.x) * blockDim.x;
@@ -31,7 +29,8 @@ __global__ void __launch_bounds__(256)
     auto const [row, at] = split(g, across);
     matrix_index const column = at * columns;
     float values[std::size_t{columns}];
-    auto const factors = one_amax ? shared : Quantizer::prepare({in.amax_of(row, column)});
+    auto const factors =
+        Quantizer::has_one_amax ? shared : Quantizer::prepare({in.amax_of(row, column)});
     for (int b = 0; b < columns / size; ++b) {
       matrix_index const block = column / size + b;
       nibble::row<float, size> decoded{};
@@ -89,9 +88,7 @@ status dequantize(::cuda::stream_ref stream, quantized_view<Block, ScaleLayout> 
   if (in.rows() == 0 || in.columns() == 0) return status::success;
   matrix_index const groups =
       in.rows() * nibble::detail::ceil_div<matrix_index>(in.columns(), columns);
-  matrix_index const needed = nibble::detail::ceil_div<matrix_index>(groups, 256);
-  constexpr matrix_index most = 132 * 8 * 16;
-  auto const grid = static_cast<unsigned>(needed < most ? needed : most);
+  unsigned const grid = detail::grid_for(groups);
   bool const is_contiguous =
       result.extent(1) % columns == 0 && result.stride(1) == 1 &&
       static_cast<std::size_t>(result.stride(0)) * sizeof(value_type) % 16 == 0 &&
@@ -99,10 +96,10 @@ status dequantize(::cuda::stream_ref stream, quantized_view<Block, ScaleLayout> 
       in.codes.data_handle().first == 0;
   if (is_contiguous) {
     detail::dequantize_groups<view, Out, Quantizer, true>
-        <<<grid, 256, 0, stream.get()>>>(in, result, q, which);
+        <<<grid, detail::threads_per_block, 0, stream.get()>>>(in, result, q, which);
   } else {
     detail::dequantize_groups<view, Out, Quantizer, false>
-        <<<grid, 256, 0, stream.get()>>>(in, result, q, which);
+        <<<grid, detail::threads_per_block, 0, stream.get()>>>(in, result, q, which);
   }
   return cudaPeekAtLastError() == cudaSuccess ? status::success : status::launch_failed;
 }

@@ -136,9 +136,10 @@ __global__ void clear_padding(Out out) {
   }
 }
 
-/// Enough blocks to fill any GPU several times over, and no more than there is work for.
-[[nodiscard]] inline unsigned grid_for(matrix_index items) noexcept {
-  constexpr matrix_index most = 132 * 8 * 16;
+/// Blocks of threads_per_block for this many items: enough to fill any GPU `times` over (an H200 runs
+/// 132 x 8 such blocks at once), and no more than there is work for.
+[[nodiscard]] inline unsigned grid_for(matrix_index items, int times = 16) noexcept {
+  matrix_index const most = matrix_index{132} * 8 * times;
   matrix_index const needed = nibble::detail::ceil_div<matrix_index>(items, threads_per_block);
   return static_cast<unsigned>(needed < most ? needed : most);
 }

@@ -27,9 +27,7 @@ __global__ void __launch_bounds__(threads_per_block) quantize_groups(In in, Out 
   using Block = typename Out::block_type;
   constexpr auto rows = static_cast<std::size_t>(Quantizer::group.rows);
   constexpr auto columns = static_cast<std::size_t>(Quantizer::group.columns);
-  constexpr bool one_amax = Quantizer::outer::shares == tensor_scale::granularity::tensor ||
-                            Quantizer::outer::shares == tensor_scale::granularity::none;
-  auto const shared = Quantizer::prepare({one_amax ? out.amax(0, 0) : 0.0f});
+  auto const shared = Quantizer::prepare({Quantizer::has_one_amax ? out.amax(0, 0) : 0.0f});
   matrix_index const across = nibble::detail::ceil_div<matrix_index>(out.columns(), columns);
   matrix_index const count = across * nibble::detail::ceil_div<matrix_index>(out.rows(), rows);
   matrix_index const step = static_cast<matrix_index>(gridDim.x) * blockDim.x;
@@ -45,7 +43,8 @@ __global__ void __launch_bounds__(threads_per_block) quantize_groups(In in, Out 
       load_checked(in, row, column, values);
     }
     for (auto& one : values) q.transform_row(one);
-    auto const factors = one_amax ? shared : Quantizer::prepare({out.amax_of(row, column)});
+    auto const factors =
+        Quantizer::has_one_amax ? shared : Quantizer::prepare({out.amax_of(row, column)});
     auto const result = q.encode(values, factors, position_of(out, row, column));
     for (int r = 0; r < Quantizer::group.rows && row + r < out.rows(); ++r) {
       for (int b = 0; b < Quantizer::blocks_per_row; ++b) {
@@ -164,8 +163,6 @@ status quantize_with_amax(::cuda::stream_ref stream, In const& in,
   }
   if (need.rows == 0 || need.columns == 0) return status::success;
 
-  constexpr bool one_amax = Quantizer::outer::shares == tensor_scale::granularity::tensor ||
-                            Quantizer::outer::shares == tensor_scale::granularity::none;
   bool const whole = in.extent(1) % Block::size == 0 && in.stride(1) == 1 &&
                      static_cast<std::size_t>(in.stride(0)) * sizeof(value_type) % 16 == 0 &&
                      is_aligned(in.data_handle(), 16) &&
@@ -173,7 +170,7 @@ status quantize_with_amax(::cuda::stream_ref stream, In const& in,
                      out.codes.data_handle().first == 0 && out.codes.stride(0) == need.pitch();
   constexpr int threads = detail::threads_per_block;
   bool done = false;
-  if constexpr (Quantizer::is_one_block && one_amax &&
+  if constexpr (Quantizer::is_one_block && Quantizer::has_one_amax &&
                 std::is_same_v<ScaleLayout, ::cuda::std::layout_right> &&
                 std::is_same_v<typename Quantizer::transform_type, transform::identity>) {
     if (whole && in.stride(0) == in.extent(1)) {
@@ -185,7 +182,8 @@ status quantize_with_amax(::cuda::stream_ref stream, In const& in,
       done = true;
     }
   }
-  if constexpr (Quantizer::group.rows == 16 && Quantizer::group.columns == 16 && one_amax &&
+  if constexpr (Quantizer::group.rows == 16 && Quantizer::group.columns == 16 &&
+                Quantizer::has_one_amax &&
                 scaling::needs_amax_only<typename Quantizer::scaling_type, Block>) {
     if (whole && in.extent(0) % 16 == 0) {
       matrix_index const across = out.columns() / 16, down = out.rows() / 16;

@@ -27,37 +27,21 @@ namespace nibble::interop {
 template <number_type T>
 struct cuda_type_of;
 template <>
-struct cuda_type_of<fp4_e2m1> {
-  using type = __nv_fp4_e2m1;
-};
+struct cuda_type_of<fp4_e2m1> : std::type_identity<__nv_fp4_e2m1> {};
 template <>
-struct cuda_type_of<fp6_e2m3> {
-  using type = __nv_fp6_e2m3;
-};
+struct cuda_type_of<fp6_e2m3> : std::type_identity<__nv_fp6_e2m3> {};
 template <>
-struct cuda_type_of<fp6_e3m2> {
-  using type = __nv_fp6_e3m2;
-};
+struct cuda_type_of<fp6_e3m2> : std::type_identity<__nv_fp6_e3m2> {};
 template <>
-struct cuda_type_of<fp8_e4m3> {
-  using type = __nv_fp8_e4m3;
-};
+struct cuda_type_of<fp8_e4m3> : std::type_identity<__nv_fp8_e4m3> {};
 template <>
-struct cuda_type_of<fp8_e5m2> {
-  using type = __nv_fp8_e5m2;
-};
+struct cuda_type_of<fp8_e5m2> : std::type_identity<__nv_fp8_e5m2> {};
 template <>
-struct cuda_type_of<e8m0> {
-  using type = __nv_fp8_e8m0;
-};
+struct cuda_type_of<e8m0> : std::type_identity<__nv_fp8_e8m0> {};
 template <>
-struct cuda_type_of<bf16> {
-  using type = __nv_bfloat16;
-};
+struct cuda_type_of<bf16> : std::type_identity<__nv_bfloat16> {};
 template <>
-struct cuda_type_of<fp16> {
-  using type = __half;
-};
+struct cuda_type_of<fp16> : std::type_identity<__half> {};
 
 /// The same number as CUDA's type.
 template <number_type T>

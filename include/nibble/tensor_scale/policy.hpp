@@ -11,6 +11,11 @@ namespace nibble::tensor_scale {
 /// How much of a matrix shares one amax.
 enum class granularity { none, tensor, row, block_128 };
 
+/// True where rows have amaxes of their own, false where one amax serves the matrix.
+[[nodiscard]] NIBBLE_HD constexpr bool is_per_row(granularity shares) noexcept {
+  return shares == granularity::row || shares == granularity::block_128;
+}
+
 /// What follows from one amax, computed once and used for every block under it.
 struct factors {
   float amax;    // as given
