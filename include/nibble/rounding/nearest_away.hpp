@@ -2,31 +2,11 @@
 // To nearest, ties away from zero.
 #pragma once
 
-#include "nibble/rounding/policy.hpp"
+#include "nibble/rounding/by_rule.hpp"
 
 namespace nibble::rounding {
 
 /// Rounds to the nearer code; a tie goes to the larger magnitude.
-///
-/// errors  as the number type's own conversion.
-/// bits    identical everywhere.
-struct nearest_away {
-  static constexpr bool is_stochastic = false;
-
-  /// The T that `value` rounds to.
-  template <number_type T>
-  [[nodiscard]] NIBBLE_HD static constexpr T round(float value) noexcept {
-    return T::from_bits(format::encode<T::format, format::nearest_away>(value));
-  }
-
-  /// The codes of N values; the position does not matter.
-  template <number_type T, std::size_t N>
-  [[nodiscard]] NIBBLE_HD static constexpr packed<T, int{N}> encode(float const (&values)[N],
-                                                                    std::uint64_t = 0) noexcept {
-    packed<T, int{N}> codes{};
-    for (int i = 0; i < int{N}; ++i) codes.set(i, round<T>(values[i]));
-    return codes;
-  }
-};
+struct nearest_away : by_rule<format::nearest_away> {};
 
 }  // namespace nibble::rounding
