@@ -57,8 +57,7 @@ class adamw {
                       .square_scale = static_cast<Real>(1 / (1 - std::pow(options_.beta2, count))),
                       .decay = static_cast<Real>(rate * options_.weight_decay)};
     std::vector<parameter<Real>*> all;
-    for (parameter<Real>& each : trained)
-      all.push_back(&each);
+    for (parameter<Real>& each : trained) all.push_back(&each);
     parallel(static_cast<extent>(all.size()), [&](extent piece) {
       auto const i = static_cast<std::size_t>(piece);
       move(*all[i], state_[i], use);

@@ -31,24 +31,18 @@ inline void write_atomically(std::string const& path, std::string_view bytes) {
     }
     throw std::system_error(code, std::string{"cannot "} + what + " " + path);
   };
-  if (file < 0)
-    fail("create a file beside");
+  if (file < 0) fail("create a file beside");
   while (!bytes.empty()) {
     ::ssize_t const written = ::write(file, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR)
-      continue;
-    if (written < 0)
-      fail("write");
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail("write");
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
   mode_t const mask = ::umask(0);  // mkstemp gives 0600; a result is as readable as any other file
   ::umask(mask);
-  if (::fchmod(file, 0666 & ~mask) != 0)
-    fail("set the mode of");
-  if (::fsync(file) != 0)
-    fail("flush");
-  if (std::rename(temporary.c_str(), path.c_str()) != 0)
-    fail("replace");
+  if (::fchmod(file, 0666 & ~mask) != 0) fail("set the mode of");
+  if (::fsync(file) != 0) fail("flush");
+  if (std::rename(temporary.c_str(), path.c_str()) != 0) fail("replace");
   ::close(file);
   // The new name is on the disk only once its directory is.
   std::size_t const slash = path.rfind('/');
@@ -66,8 +60,7 @@ inline std::string read_file(std::string const& path) {
   try {
     std::ifstream file{path, std::ios::binary};
     std::string bytes{std::istreambuf_iterator<char>{file}, {}};
-    if (file.is_open() && !file.bad())
-      return bytes;
+    if (file.is_open() && !file.bad()) return bytes;
   } catch (std::ios_base::failure const&) {  // a folder, for one
   }
   throw std::runtime_error("cannot read " + path);

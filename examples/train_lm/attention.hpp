@@ -41,8 +41,7 @@ class attention final : public block<Real> {
       auto weights = weights_.middleRows(piece * length, length);
       weights.noalias() = q(projected_, first, query, length) *
                           k(projected_, first, key_of(query), length).transpose();
-      for (extent t = 0; t < length; ++t)
-        softmax_of_past(weights.row(t).data(), t, length);
+      for (extent t = 0; t < length; ++t) softmax_of_past(weights.row(t).data(), t, length);
       mixed_.block(first, query * shape_.head, length, shape_.head).noalias() =
           weights * v(projected_, first, key_of(query), length);
     });
@@ -101,13 +100,10 @@ class attention final : public block<Real> {
   /// Turns scores into weights that sum to one over entries 0 ... t; later ones get weight zero.
   void softmax_of_past(Real* scores, extent t, extent length) const {
     Real const highest = largest(scores, t + 1);
-    for (extent s = 0; s <= t; ++s)
-      scores[s] = exponential((scores[s] - highest) * scale_);
+    for (extent s = 0; s <= t; ++s) scores[s] = exponential((scores[s] - highest) * scale_);
     Real const factor = 1 / sum(scores, t + 1);
-    for (extent s = 0; s <= t; ++s)
-      scores[s] *= factor;
-    for (extent s = t + 1; s < length; ++s)
-      scores[s] = 0;
+    for (extent s = 0; s <= t; ++s) scores[s] *= factor;
+    for (extent s = t + 1; s < length; ++s) scores[s] = 0;
   }
 
   attention_shape shape_;

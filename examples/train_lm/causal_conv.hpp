@@ -29,16 +29,13 @@ class causal_conv {
         Real* const sum = sum_.row(sequence * length + t).data();
         Real* const out = y.row(sequence * length + t).data();
         Real const* const bias = bias_.value.data();
-        for (extent c = 0; c < channels; ++c)
-          sum[c] = bias[c];
+        for (extent c = 0; c < channels; ++c) sum[c] = bias[c];
         for (extent k = t < taps ? taps - 1 - t : 0; k < taps; ++k) {
           Real const* const in = x.row(sequence * length + t - (taps - 1) + k).data();
           Real const* const weight = weight_.value.row(k).data();
-          for (extent c = 0; c < channels; ++c)
-            sum[c] += weight[c] * in[c];
+          for (extent c = 0; c < channels; ++c) sum[c] += weight[c] * in[c];
         }
-        for (extent c = 0; c < channels; ++c)
-          out[c] = sum[c] * sigmoid(sum[c]);
+        for (extent c = 0; c < channels; ++c) out[c] = sum[c] * sigmoid(sum[c]);
       }
     });
   }

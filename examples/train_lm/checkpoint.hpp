@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A run on disk: weights, the optimizer's memory and how far it came, enough to go on bit for bit.
+// A run on disk: weights, the optimizer's memory, how far it came and what it counted: enough to go
+// on bit for bit.
 #pragma once
 
 #include <bit>
+#include <cinttypes>
+#include <cstdio>
 #include <cstring>
 #include <map>
 #include <string>
@@ -10,6 +13,8 @@
 
 #include "train_lm/adamw.hpp"
 #include "train_lm/atomic_file.hpp"
+#include "train_lm/fnv1a.hpp"
+#include "train_lm/operand_statistics.hpp"
 #include "train_lm/safetensors.hpp"
 
 namespace train_lm {
@@ -33,8 +38,7 @@ inline tensor to_tensor(matrix<float> const& value) {
 /// errors  safetensors_error if it is missing or of another shape or type.
 inline void from_tensor(tensor_file const& file, std::string const& name, matrix<float>& value) {
   auto const found = file.tensors.find(name);
-  if (found == file.tensors.end())
-    throw safetensors_error("the checkpoint lacks " + name);
+  if (found == file.tensors.end()) throw safetensors_error("the checkpoint lacks " + name);
   tensor const& from = found->second;
   std::vector<std::uint64_t> const shape{static_cast<std::uint64_t>(value.rows()),
                                          static_cast<std::uint64_t>(value.cols())};
@@ -44,11 +48,13 @@ inline void from_tensor(tensor_file const& file, std::string const& name, matrix
   std::memcpy(value.data(), from.bytes.data(), from.bytes.size());
 }
 
-/// Everything of a run that later steps depend on, and the losses so far: as many as steps done.
+/// Everything of a run that later steps and its results depend on. losses: as many as steps done.
 struct run_state {
   parameters<float>& trained;
   adamw<float>& optimizer;
   std::vector<double>& losses;
+  operand_statistics& statistics;
+  std::uint64_t steps;  ///< how many there will be
 };
 
 namespace checkpoint_detail {
@@ -68,6 +74,30 @@ void for_matrices(run_state const& state, Body const& body) {
 
 inline constexpr char const* losses_name = "run.losses";
 
+/// Of every tensor, and of all metadata but the digest itself: a parser sees that a file is cut, but
+/// not that a bit of a weight is another one.
+inline std::string digest_of(tensor_file const& file) {
+  std::uint64_t digest = fnv1a({});
+  auto const add = [&digest](std::string const& text) {
+    digest = fnv1a(std::to_string(text.size()) + " ", digest);
+    digest = fnv1a(text, digest);
+  };
+  for (auto const& [name, value] : file.metadata) {
+    if (name == "digest") continue;
+    add(name);
+    add(value);
+  }
+  for (auto const& [name, each] : file.tensors) {
+    add(name);
+    add(each.dtype);
+    for (std::uint64_t const extent : each.shape) add(std::to_string(extent));
+    add(each.bytes);
+  }
+  char text[20];
+  std::snprintf(text, sizeof text, "%016" PRIx64, digest);
+  return text;
+}
+
 }  // namespace checkpoint_detail
 
 /// The file that continues the run.
@@ -83,25 +113,30 @@ inline tensor_file make_checkpoint(run_state const& state, run_identity const& i
     std::memcpy(losses.bytes.data(), state.losses.data(), losses.bytes.size());
   }
   file.tensors[checkpoint_detail::losses_name] = std::move(losses);
+  add_statistics(file, state.statistics);
+  file.metadata["digest"] = checkpoint_detail::digest_of(file);
   return file;
 }
 
 /// Puts the run where the checkpoint left it.
-/// errors  safetensors_error, if the checkpoint is of another run or model; nothing is changed
-/// then.
+/// errors  safetensors_error, if the checkpoint is damaged or of another run or model; nothing is
+///         changed then.
 inline void restore_checkpoint(tensor_file const& file, run_state const& state,
                                run_identity const& identity) {
   for (auto const& [key, value] : identity) {
     auto const found = file.metadata.find(key);
-    if (found == file.metadata.end())
-      throw safetensors_error("the checkpoint lacks its " + key);
+    if (found == file.metadata.end()) throw safetensors_error("the checkpoint lacks its " + key);
     if (found->second != value) {
       throw safetensors_error("the checkpoint is of another run: its " + key + " is " +
                               safetensors_detail::printable(found->second) + ", not " +
                               safetensors_detail::printable(value));
     }
   }
-  std::size_t count = 1;
+  auto const digest = file.metadata.find("digest");
+  if (digest == file.metadata.end() || digest->second != checkpoint_detail::digest_of(file))
+    throw safetensors_error("the checkpoint is damaged: its digest is not that of its contents");
+  operand_statistics const statistics = read_statistics(file);
+  std::size_t count = 3;
   checkpoint_detail::for_matrices(state, [&](std::string const& name, matrix<float> const& value) {
     matrix<float> scratch = value;  // reads all before the first is changed
     from_tensor(file, name, scratch);
@@ -109,8 +144,8 @@ inline void restore_checkpoint(tensor_file const& file, run_state const& state,
   });
   auto const losses = file.tensors.find(checkpoint_detail::losses_name);
   if (losses == file.tensors.end() || losses->second.dtype != "F64" ||
-      losses->second.shape.size() != 1) {
-    throw safetensors_error("the checkpoint lacks its losses");
+      losses->second.shape.size() != 1 || losses->second.shape[0] > state.steps) {
+    throw safetensors_error("the checkpoint lacks its losses, one for each step done");
   }
   if (file.tensors.size() != count) {
     throw safetensors_error("the checkpoint holds tensors that the model does not have");
@@ -120,8 +155,8 @@ inline void restore_checkpoint(tensor_file const& file, run_state const& state,
   });
   std::string const& bytes = losses->second.bytes;
   state.losses.resize(bytes.size() / sizeof(double));
-  if (!bytes.empty())
-    std::memcpy(state.losses.data(), bytes.data(), bytes.size());
+  if (!bytes.empty()) std::memcpy(state.losses.data(), bytes.data(), bytes.size());
+  for (std::size_t i = 0; i < 6; ++i) state.statistics.by_role[i] = statistics.by_role[i];
 }
 
 }  // namespace train_lm

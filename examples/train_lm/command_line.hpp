@@ -85,8 +85,7 @@ inline double positive_number(std::string const& option, std::string const& valu
 inline std::vector<std::string> recipe_list(std::string const& value) {
   std::vector<std::string> names;
   if (value == "all") {
-    for (known_recipe const& each : known_recipes())
-      names.push_back(each.name);
+    for (known_recipe const& each : known_recipes()) names.push_back(each.name);
     return names;
   }
   for (std::size_t from = 0; from <= value.size();) {
@@ -101,10 +100,8 @@ inline std::vector<std::string> recipe_list(std::string const& value) {
 }
 
 inline nibble::product product_mode(std::string const& value) {
-  if (value == "exact")
-    return nibble::product::exact;
-  if (value == "fast")
-    return nibble::product::fast;
+  if (value == "exact") return nibble::product::exact;
+  if (value == "fast") return nibble::product::fast;
   throw std::invalid_argument("--products is exact or fast, not '" + value + "'");
 }
 

@@ -23,8 +23,7 @@ struct corpus {
 inline std::string output_of(char const* command) {
   std::string bytes;
   std::FILE* const pipe = ::popen(command, "r");
-  if (pipe == nullptr)
-    return {};
+  if (pipe == nullptr) return {};
   char part[1 << 16];
   for (std::size_t size; (size = std::fread(part, 1, sizeof part, pipe)) > 0;)
     bytes.append(part, size);
@@ -39,21 +38,18 @@ inline std::string sources_below(std::filesystem::path const& folder) {
     std::filesystem::recursive_directory_iterator const below{folder / part, ignored};
     for (auto const& entry : below) {
       auto const ending = entry.path().extension();
-      if (ending == ".hpp" || ending == ".md" || ending == ".cpp")
-        files.push_back(entry.path());
+      if (ending == ".hpp" || ending == ".md" || ending == ".cpp") files.push_back(entry.path());
     }
   }
   std::sort(files.begin(), files.end());
   std::string bytes;
-  for (auto const& file : files)
-    bytes += read_file(file.string());
+  for (auto const& file : files) bytes += read_file(file.string());
   return bytes;
 }
 
 /// errors  std::runtime_error if the file cannot be read, or nothing at all is found.
 inline corpus find_corpus(std::string const& file, std::filesystem::path const& repository) {
-  if (!file.empty())
-    return {read_file(file), file};
+  if (!file.empty()) return {read_file(file), file};
   if (std::string bible = output_of("bible -f gen1:1-rev22:21 2>/dev/null </dev/null");
       bible.size() > 1'000'000) {
     return {std::move(bible), "the King James Bible, as Debian's bible-kjv prints it"};

@@ -24,19 +24,16 @@ double cross_entropy(matrix<Real>& logits, std::vector<std::uint8_t> const& targ
       Real* const logit = logits.row(row).data();
       Real const highest = largest(logit, symbols);
       Real const at_target = logit[target];
-      for (extent i = 0; i < symbols; ++i)
-        logit[i] = exponential(logit[i] - highest);
+      for (extent i = 0; i < symbols; ++i) logit[i] = exponential(logit[i] - highest);
       Real const total = sum(logit, symbols);
       losses[static_cast<std::size_t>(row)] =
           std::log(static_cast<double>(total)) - static_cast<double>(at_target - highest);
-      for (extent i = 0; i < symbols; ++i)
-        logit[i] *= share / total;
+      for (extent i = 0; i < symbols; ++i) logit[i] *= share / total;
       logit[target] -= share;
     }
   });
   double loss = 0;
-  for (double const each : losses)
-    loss += each;
+  for (double const each : losses) loss += each;
   return loss / static_cast<double>(losses.size());
 }
 

@@ -5,29 +5,23 @@
 
 #include <cinttypes>
 #include <cstdio>
-#include <cstring>
 #include <string>
 
 #include "nibble/recipes/nvfp4.hpp"
+#include "train_lm/fnv1a.hpp"
 #include "train_lm/quantized_projection.hpp"
 #include "train_lm/trainer.hpp"
 
 namespace train_lm {
 
-/// FNV-1a of some bytes, going on from another digest.
-inline std::uint64_t digest_of(void const* bytes, std::size_t size,
-                               std::uint64_t digest = 0xcbf29ce484222325u) {
-  for (std::size_t i = 0; i < size; ++i)
-    digest = (digest ^ static_cast<unsigned char const*>(bytes)[i]) * 0x100000001b3u;
-  return digest;
-}
-
 /// Of codes, scales and amaxes.
 template <class Block, class Layout>
 std::uint64_t digest_of(nibble::quantized_matrix<Block, Layout> const& of) {
-  auto digest = digest_of(of.code_bytes().data(), of.code_bytes().size());
-  digest = digest_of(of.scales().data(), of.scales().size() * sizeof(of.scales()[0]), digest);
-  return digest_of(of.amax().data(), of.amax().size() * sizeof(float), digest);
+  auto const add = [](auto const& values, std::uint64_t digest) {
+    return fnv1a({reinterpret_cast<char const*>(values.data()), values.size() * sizeof(values[0])},
+                 digest);
+  };
+  return add(of.amax(), add(of.scales(), add(of.code_bytes(), fnv1a({}))));
 }
 
 /// A projection under nvfp4 with exact products that writes a line for each of its operands.

@@ -28,25 +28,20 @@ struct run_result {
 
 /// Adds what belongs to one run to a file, every name after the prefix "RECIPE.SEED/".
 inline void add_run(tensor_file& to, std::string const& prefix, tensor_file const& run) {
-  for (auto const& [name, each] : run.tensors)
-    to.tensors[prefix + name] = each;
-  for (auto const& [name, each] : run.metadata)
-    to.metadata[prefix + name] = each;
+  for (auto const& [name, each] : run.tensors) to.tensors[prefix + name] = each;
+  for (auto const& [name, each] : run.metadata) to.metadata[prefix + name] = each;
 }
 
 /// What a file holds of one run, or nothing.
 inline std::optional<tensor_file> find_run(tensor_file const& from, std::string const& prefix) {
   tensor_file run;
   for (auto const& [name, each] : from.tensors) {
-    if (name.starts_with(prefix))
-      run.tensors[name.substr(prefix.size())] = each;
+    if (name.starts_with(prefix)) run.tensors[name.substr(prefix.size())] = each;
   }
   for (auto const& [name, each] : from.metadata) {
-    if (name.starts_with(prefix))
-      run.metadata[name.substr(prefix.size())] = each;
+    if (name.starts_with(prefix)) run.metadata[name.substr(prefix.size())] = each;
   }
-  if (run.tensors.empty() && run.metadata.empty())
-    return std::nullopt;
+  if (run.tensors.empty() && run.metadata.empty()) return std::nullopt;
   return run;
 }
 
@@ -67,7 +62,7 @@ class job {
       : plan_{std::move(plan)}, text_{lines}, parallel_{parallel}, saved_{std::move(before)} {
     std::size_t known = 0;
     for_runs([&](std::string const& recipe, std::uint64_t seed) {
-      std::unique_ptr<trainer> const run = start(recipe, seed, nullptr);  // refuses what is damaged
+      std::unique_ptr<trainer> const run = start(recipe, seed);  // refuses what is damaged
       if (auto const found = find_run(saved_, prefix(recipe, seed)))
         known += found->tensors.size() + found->metadata.size();
       return true;
@@ -84,8 +79,7 @@ class job {
   template <class MakeHooks>
   bool run_all(MakeHooks const& make_hooks) {
     return for_runs([&](std::string const& recipe, std::uint64_t seed) {
-      auto const statistics = std::make_shared<operand_statistics>();
-      std::unique_ptr<trainer> const training = start(recipe, seed, statistics);
+      std::unique_ptr<trainer> const training = start(recipe, seed);
       run_hooks const hooks = make_hooks(recipe, seed);
       run_result result;
       result.recipe = recipe;
@@ -93,20 +87,18 @@ class job {
       bool const finished =
           run(*training, {.after_step =
                               [&](trainer const& at, std::uint64_t taken, double seconds) {
-                                if (hooks.after_step)
-                                  hooks.after_step(at, taken, seconds);
+                                if (hooks.after_step) hooks.after_step(at, taken, seconds);
                                 result.tokens_per_second =
                                     static_cast<double>(taken) * tokens() / seconds;
                               },
                           .should_stop = hooks.should_stop});
       replace(prefix(recipe, seed), training->checkpoint());
-      if (!finished)
-        return false;
+      if (!finished) return false;
       result.losses = training->losses();
       result.validation = training->validation_loss();
       result.sample = training->sample({.bytes = 240});
       result.parameters = training->trained_model().trained().count();
-      result.statistics = *statistics;
+      result.statistics = training->statistics();
       results_.push_back(std::move(result));
       if (recipe == plan_.recipes.back() && seed == plan_.training.seed)
         export_ = export_nvfp4(training->trained_model());
@@ -127,8 +119,7 @@ class job {
   bool for_runs(Body const& body) const {
     for (std::uint64_t i = 0; i < plan_.seeds; ++i) {
       for (std::string const& recipe : plan_.recipes) {
-        if (!body(recipe, plan_.training.seed + i))
-          return false;
+        if (!body(recipe, plan_.training.seed + i)) return false;
       }
     }
     return true;
@@ -138,15 +129,12 @@ class job {
     return recipe + "." + std::to_string(seed) + "/";
   }
 
-  std::unique_ptr<trainer> start(std::string const& name, std::uint64_t seed,
-                                 std::shared_ptr<operand_statistics> statistics) const {
+  std::unique_ptr<trainer> start(std::string const& name, std::uint64_t seed) const {
     training_options options = plan_.training;
     options.seed = seed;
-    auto result =
-        std::make_unique<trainer>(make_recipe(name, plan_.products, std::move(statistics)),
-                                  plan_.model, options, text_, parallel_);
-    if (auto const found = find_run(saved_, prefix(name, seed)))
-      result->restore(*found);
+    auto result = std::make_unique<trainer>(make_recipe(name, plan_.products), plan_.model, options,
+                                            text_, parallel_);
+    if (auto const found = find_run(saved_, prefix(name, seed))) result->restore(*found);
     return result;
   }
 
@@ -164,12 +152,10 @@ class job {
       });
     };
     for (auto const& [name, each] : saved_.tensors) {
-      if (!is_known(name))
-        return name;
+      if (!is_known(name)) return name;
     }
     for (auto const& [name, each] : saved_.metadata) {
-      if (!is_known(name))
-        return name;
+      if (!is_known(name)) return name;
     }
     return "";
   }

@@ -29,12 +29,10 @@ struct model_config {
   attention_shape heads = {.queries = 6, .keys = 2, .head = 16};
 
   /// errors  std::invalid_argument where the sizes do not fit one another, or a projection's width
-  /// is
-  ///         not a multiple of 16, the block of the quantized formats.
+  ///         is not a multiple of 16, the block of the quantized formats.
   void check() const {
     auto const require = [](bool holds, char const* what) {
-      if (!holds)
-        throw std::invalid_argument(std::string{"model: "} + what);
+      if (!holds) throw std::invalid_argument(std::string{"model: "} + what);
     };
     require(!pattern.empty() && pattern.find_first_not_of("M-*") == std::string::npos,
             "the pattern is made of M, - and *");

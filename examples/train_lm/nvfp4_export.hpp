@@ -23,8 +23,7 @@ template <class Bytes>
 std::string as_bytes(Bytes const& values) {
   static_assert(sizeof(values[0]) == 1);
   std::string result(values.size(), '\0');
-  if (!values.empty())
-    std::memcpy(result.data(), values.data(), values.size());
+  if (!values.empty()) std::memcpy(result.data(), values.data(), values.size());
   return result;
 }
 

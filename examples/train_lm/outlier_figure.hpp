@@ -45,8 +45,7 @@ inline bool is_outlier(extent token) { return token % 64 == 21; }
 
 /// Measures the wgrad operands and product of a recipe, x and dy normal, dy with outlier tokens.
 /// rule    an element is stored as zero if its code is; under a transform the codes are those of
-/// the
-///         transformed values, all of which then belong to the others as much as to the outlier.
+///         the transformed values, which then belong to the others as much as to the outlier.
 template <class Recipe>
 outlier_point measure_outliers(double strength, parallel_for const& parallel) {
   using namespace outlier_figure_detail;
@@ -54,8 +53,7 @@ outlier_point measure_outliers(double strength, parallel_for const& parallel) {
   matrix<float> const x = normal_numbers(1, tokens, inputs);
   matrix<float> dy = normal_numbers(2, tokens, outputs);
   for (extent token = 0; token < tokens; ++token) {
-    if (is_outlier(token))
-      dy.row(token) *= static_cast<float>(strength);
+    if (is_outlier(token)) dy.row(token) *= static_cast<float>(strength);
   }
   nibble_parallel const pieces{parallel};
   using dy_quantizer = typename Recipe::wgrad_dy::quantizer;

@@ -20,8 +20,7 @@ namespace train_lm {
 class parallel_for {
  public:
   explicit parallel_for(int threads = 1) {
-    for (int extra = 1; extra < threads; ++extra)
-      pool_.emplace_back([this] { serve(); });
+    for (int extra = 1; extra < threads; ++extra) pool_.emplace_back([this] { serve(); });
   }
   parallel_for(parallel_for const&) = delete;
   parallel_for& operator=(parallel_for const&) = delete;
@@ -31,8 +30,7 @@ class parallel_for {
       closing_ = true;
     }
     work_arrived_.notify_all();
-    for (std::thread& thread : pool_)
-      thread.join();
+    for (std::thread& thread : pool_) thread.join();
   }
 
   int threads() const { return static_cast<int>(pool_.size()) + 1; }
@@ -40,8 +38,7 @@ class parallel_for {
   template <class Body>
   void operator()(extent count, Body const& body) const {
     if (pool_.empty() || count < 2) {
-      for (extent piece = 0; piece < count; ++piece)
-        body(piece);
+      for (extent piece = 0; piece < count; ++piece) body(piece);
       return;
     }
     job current;
@@ -62,8 +59,7 @@ class parallel_for {
     std::unique_lock lock{mutex_};
     job_ = nullptr;
     work_ended_.wait(lock, [this] { return busy_ == 0; });
-    if (current.failure)
-      std::rethrow_exception(current.failure);
+    if (current.failure) std::rethrow_exception(current.failure);
   }
 
  private:
@@ -73,8 +69,7 @@ class parallel_for {
         try {
           call(body, piece);
         } catch (...) {
-          if (!failed.exchange(true))
-            failure = std::current_exception();
+          if (!failed.exchange(true)) failure = std::current_exception();
           next = count;
         }
       }
@@ -93,16 +88,14 @@ class parallel_for {
     while (true) {
       work_arrived_.wait(lock,
                          [&] { return closing_ || (job_ != nullptr && round_ != served_round); });
-      if (closing_)
-        return;
+      if (closing_) return;
       served_round = round_;
       job* const mine = job_;
       ++busy_;
       lock.unlock();
       mine->take_pieces();
       lock.lock();
-      if (--busy_ == 0)
-        work_ended_.notify_one();
+      if (--busy_ == 0) work_ended_.notify_one();
     }
   }
 

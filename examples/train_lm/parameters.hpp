@@ -27,8 +27,7 @@ template <class Real>
 class parameters {
  public:
   parameter<Real>& add(std::string name, matrix<Real> value, bool decays) {
-    if (find(name) != nullptr)
-      throw std::invalid_argument("parameter name taken: " + name);
+    if (find(name) != nullptr) throw std::invalid_argument("parameter name taken: " + name);
     matrix<Real> gradient = matrix<Real>::Zero(value.rows(), value.cols());
     all_.push_back({std::move(name), std::move(value), std::move(gradient), decays});
     return all_.back();
@@ -37,22 +36,19 @@ class parameters {
   /// The parameter of that name, or null.
   parameter<Real>* find(std::string const& name) {
     for (parameter<Real>& each : all_) {
-      if (each.name == name)
-        return &each;
+      if (each.name == name) return &each;
     }
     return nullptr;
   }
 
   void clear_gradients() {
-    for (parameter<Real>& each : all_)
-      each.gradient.setZero();
+    for (parameter<Real>& each : all_) each.gradient.setZero();
   }
 
   /// How many trained numbers there are.
   extent count() const {
     extent sum = 0;
-    for (parameter<Real> const& each : all_)
-      sum += each.value.size();
+    for (parameter<Real> const& each : all_) sum += each.value.size();
     return sum;
   }
 

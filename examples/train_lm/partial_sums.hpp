@@ -21,8 +21,7 @@ class partial_sums {
     for (extent piece = 0; piece < rows_.rows(); ++piece) {
       Real const* const from = rows_.row(piece).data() + first;
       Real* const to = target.data();
-      for (extent i = 0; i < target.size(); ++i)
-        to[i] += from[i];
+      for (extent i = 0; i < target.size(); ++i) to[i] += from[i];
     }
   }
 

@@ -45,8 +45,7 @@ class exact_projection final : public projection<Real> {
   explicit exact_projection(parameter<Real>& weight) : weight_{weight} {}
 
   void forward(matrix<Real> const& x, matrix<Real>& y, step_context const& context) override {
-    if (context.training)
-      x_ = x;
+    if (context.training) x_ = x;
     multiply_transposed(x, weight_.value, y, context.parallel);
   }
 

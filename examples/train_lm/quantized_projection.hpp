@@ -9,6 +9,7 @@
 
 #include "nibble/linear.hpp"
 #include "nibble/recipes/bf16.hpp"
+#include "train_lm/operand_statistics.hpp"
 #include "train_lm/projection.hpp"
 
 namespace train_lm {
@@ -39,21 +40,6 @@ nibble::matrix_view<Real const> view_of(matrix<Real> const& of) {
   cuda::std::span<Real const> const values{of.data(), static_cast<std::size_t>(of.size())};
   return *nibble::make_matrix_view(values, of.rows(), of.cols());
 }
-
-/// What quantization did to the six operands, summed over the layers and steps that were looked at.
-struct operand_statistics {
-  nibble::error_report by_role[6];  ///< in the order of nibble::operand_role
-  std::uint64_t every = 50;         ///< looks at one training step in so many
-
-  /// The gradients of both products that have one.
-  nibble::error_report gradients() const {
-    auto const of = [&](nibble::operand_role role) {
-      return by_role[static_cast<std::size_t>(role)];
-    };
-    nibble::error_report both = of(nibble::operand_role::dgrad_dy);
-    return both += of(nibble::operand_role::wgrad_dy);
-  }
-};
 
 /// y = x W^T with the operands that Recipe quantizes, summed as Mode says. The master weights and
 /// their gradient stay in the scalar type: rounding is passed straight through.
@@ -111,8 +97,7 @@ inline nibble::layer_place place_in_plan(projection_place const& place) {
   nibble::layer_place result{layer_role::other, static_cast<int>(place.block),
                              static_cast<int>(place.blocks)};
   for (auto const& [name, role] : roles) {
-    if (name == place.role)
-      result.role = role;
+    if (name == place.role) result.role = role;
   }
   return result;
 }

@@ -23,8 +23,7 @@ std::vector<known_recipe> const& known_recipes();
 
 inline std::string recipe_names() {
   std::string names;
-  for (known_recipe const& each : known_recipes())
-    names += (names.empty() ? "" : " ") + each.name;
+  for (known_recipe const& each : known_recipes()) names += (names.empty() ? "" : " ") + each.name;
   return names;
 }
 
@@ -32,18 +31,17 @@ inline std::string recipe_names() {
 /// errors  std::invalid_argument that lists the names.
 inline known_recipe const& find_recipe(std::string const& name) {
   for (known_recipe const& each : known_recipes()) {
-    if (each.name == name)
-      return each;
+    if (each.name == name) return each;
   }
   throw std::invalid_argument("unknown recipe '" + name + "'; there are: " + recipe_names() +
                               ", or all");
 }
 
 /// The recipe of that name, ready for a trainer.
-inline recipe make_recipe(std::string const& name, nibble::product mode,
-                          std::shared_ptr<operand_statistics> statistics = nullptr) {
-  return {name, find_recipe(name).make(mode, std::move(statistics)),
-          mode == nibble::product::exact ? "exact" : "fast"};
+inline recipe make_recipe(std::string const& name, nibble::product mode) {
+  auto const statistics = std::make_shared<operand_statistics>();
+  return {name, find_recipe(name).make(mode, statistics),
+          mode == nibble::product::exact ? "exact" : "fast", statistics};
 }
 
 }  // namespace train_lm

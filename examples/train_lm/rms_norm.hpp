@@ -32,8 +32,7 @@ class rms_norm {
         Real const scale =
             1 / std::sqrt(dot(in, in, width_) / static_cast<Real>(width_) + Real(1e-5));
         scale_.data()[i] = scale;
-        for (extent j = 0; j < width_; ++j)
-          out[j] = in[j] * scale * weight[j];
+        for (extent j = 0; j < width_; ++j) out[j] = in[j] * scale * weight[j];
       }
     });
   }
@@ -57,8 +56,7 @@ class rms_norm {
           din[j] = dout[j] * weight[j];
         }
         Real const pull = dot(din, in, width_) / static_cast<Real>(width_) * scale * scale;
-        for (extent j = 0; j < width_; ++j)
-          din[j] = scale * (din[j] - in[j] * pull);
+        for (extent j = 0; j < width_; ++j) din[j] = scale * (din[j] - in[j] * pull);
       }
     });
     sums_.add_to(weight_.gradient);

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -39,24 +38,12 @@ struct tensor_file {
 
 /// The bytes an element takes, or nothing for a type the format does not have.
 inline std::optional<std::uint64_t> element_size(std::string_view dtype) {
-  static constexpr std::array<std::pair<std::string_view, std::uint64_t>, 15> sizes{{{"BOOL", 1},
-                                                                                     {"U8", 1},
-                                                                                     {"I8", 1},
-                                                                                     {"F8_E5M2", 1},
-                                                                                     {"F8_E4M3", 1},
-                                                                                     {"I16", 2},
-                                                                                     {"U16", 2},
-                                                                                     {"F16", 2},
-                                                                                     {"BF16", 2},
-                                                                                     {"I32", 4},
-                                                                                     {"U32", 4},
-                                                                                     {"F32", 4},
-                                                                                     {"F64", 8},
-                                                                                     {"I64", 8},
-                                                                                     {"U64", 8}}};
+  static constexpr std::pair<std::string_view, std::uint64_t> sizes[] = {
+      {"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E5M2", 1}, {"F8_E4M3", 1},
+      {"I16", 2},  {"U16", 2}, {"F16", 2}, {"BF16", 2},    {"I32", 4},
+      {"U32", 4},  {"F32", 4}, {"F64", 8}, {"I64", 8},     {"U64", 8}};
   for (auto const& [name, size] : sizes) {
-    if (name == dtype)
-      return size;
+    if (name == dtype) return size;
   }
   return std::nullopt;
 }
@@ -86,8 +73,7 @@ class header_reader : public nlohmann::json_sax<nlohmann::json> {
   std::map<std::string, std::string> metadata;
 
   bool start_object(std::size_t) override {
-    if (list_ != nullptr)
-      refuse("an object within a list");
+    if (list_ != nullptr) refuse("an object within a list");
     if (depth_ == 1 && key_ == "__metadata__") {
       in_metadata_ = true;
     } else if (depth_ == 1) {
@@ -108,8 +94,7 @@ class header_reader : public nlohmann::json_sax<nlohmann::json> {
     bool const is_new = in_metadata_  ? metadata.emplace(name, "").second
                         : depth_ == 1 ? names_.emplace(name, 0).second
                                       : true;
-    if (!is_new)
-      refuse("the key " + printable(name) + " appears twice");
+    if (!is_new) refuse("the key " + printable(name) + " appears twice");
     key_ = name;
     return true;
   }
@@ -124,8 +109,7 @@ class header_reader : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
   bool start_array(std::size_t) override {
-    if (current_ == nullptr || list_ != nullptr)
-      refuse("a list where none belongs");
+    if (current_ == nullptr || list_ != nullptr) refuse("a list where none belongs");
     if (key_ == "shape") {
       list_ = &set_once(current_->shape, {});
     } else if (key_ == "data_offsets") {
@@ -140,10 +124,8 @@ class header_reader : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
   bool number_unsigned(number_unsigned_t value) override {
-    if (list_ == nullptr)
-      refuse("a number where none belongs");
-    if (list_->size() == 8)
-      refuse("a list of more than eight numbers");
+    if (list_ == nullptr) refuse("a number where none belongs");
+    if (list_->size() == 8) refuse("a list of more than eight numbers");
     list_->push_back(value);
     return true;
   }
@@ -160,8 +142,7 @@ class header_reader : public nlohmann::json_sax<nlohmann::json> {
  private:
   template <class Value>
   static Value& set_once(std::optional<Value>& target, Value value) {
-    if (target)
-      refuse("a key of a tensor appears twice");
+    if (target) refuse("a key of a tensor appears twice");
     return target.emplace(std::move(value));
   }
 
@@ -189,13 +170,11 @@ inline std::uint64_t checked_size(std::vector<std::uint64_t> const& shape, std::
 
 /// Reads a file's bytes.
 /// errors  safetensors_error, for anything but a well-formed file whose tensors fill it without
-/// overlap
-///         or gap; memory use is bounded by the size of the input.
+///         overlap or gap; memory use is bounded by the size of the input.
 inline tensor_file parse_safetensors(std::string_view bytes) {
   using namespace safetensors_detail;
   std::uint64_t header_size = 0;
-  if (bytes.size() < 8)
-    refuse("shorter than its length field");
+  if (bytes.size() < 8) refuse("shorter than its length field");
   for (std::size_t i = 8; i-- > 0;) {
     header_size = header_size << 8 | static_cast<std::uint8_t>(bytes[i]);
   }
@@ -203,8 +182,7 @@ inline tensor_file parse_safetensors(std::string_view bytes) {
     refuse("the header is too long");
   std::string_view const header = bytes.substr(8, header_size);
   std::string_view const data = bytes.substr(8 + header_size);
-  if (header.empty() || header.front() != '{')
-    refuse("the header is not a JSON object");
+  if (header.empty() || header.front() != '{') refuse("the header is not a JSON object");
 
   header_reader reader;
   nlohmann::json::sax_parse(header.begin(), header.end(), &reader);
@@ -216,8 +194,7 @@ inline tensor_file parse_safetensors(std::string_view bytes) {
     if (!each.dtype || !each.shape || !each.offsets)
       refuse("the tensor " + printable(name) + " lacks a key");
     auto const element = element_size(*each.dtype);
-    if (!element)
-      refuse("the tensor " + printable(name) + " has an unknown type");
+    if (!element) refuse("the tensor " + printable(name) + " has an unknown type");
     if (each.offsets->size() != 2)
       refuse("the tensor " + printable(name) + " has no begin and end");
     std::uint64_t const begin = each.offsets->front(), end = each.offsets->back();
@@ -232,12 +209,10 @@ inline tensor_file parse_safetensors(std::string_view bytes) {
   std::sort(ranges.begin(), ranges.end());
   std::uint64_t covered = 0;
   for (auto const& [begin, end] : ranges) {
-    if (begin != covered)
-      refuse("tensors overlap or leave a gap");
+    if (begin != covered) refuse("tensors overlap or leave a gap");
     covered = end;
   }
-  if (covered != data.size())
-    refuse("bytes follow the last tensor");
+  if (covered != data.size()) refuse("bytes follow the last tensor");
   for (auto& [name, each] : reader.entries) {
     std::uint64_t const begin = each.offsets->front(), end = each.offsets->back();
     file.tensors[name] = {std::move(*each.dtype), std::move(*each.shape),
@@ -248,13 +223,11 @@ inline tensor_file parse_safetensors(std::string_view bytes) {
 
 /// The bytes of a file, tensors in the order of their names.
 /// errors  safetensors_error where a tensor's bytes do not fit its type and shape, or a name is
-/// taken
-///         by the format.
+///         taken by the format.
 inline std::string format_safetensors(tensor_file const& file) {
   using namespace safetensors_detail;
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!file.metadata.empty())
-    header["__metadata__"] = file.metadata;
+  if (!file.metadata.empty()) header["__metadata__"] = file.metadata;
   std::string data;
   for (auto const& [name, each] : file.tensors) {
     auto const element = element_size(each.dtype);
@@ -270,8 +243,7 @@ inline std::string format_safetensors(tensor_file const& file) {
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');  // data then begins at a multiple of eight
   std::string bytes;
-  for (int i = 0; i < 8; ++i)
-    bytes += static_cast<char>(text.size() >> (8 * i) & 0xff);
+  for (int i = 0; i < 8; ++i) bytes += static_cast<char>(text.size() >> (8 * i) & 0xff);
   return bytes + text + data;
 }
 

@@ -33,8 +33,7 @@ std::uint8_t draw_byte(Real const* logits, double temperature, double unit) {
   double left = unit * total;
   for (std::size_t i = 0; i + 1 < chance.size(); ++i) {
     left -= chance[i];
-    if (left < 0)
-      return static_cast<std::uint8_t>(i);
+    if (left < 0) return static_cast<std::uint8_t>(i);
   }
   return static_cast<std::uint8_t>(symbols - 1);
 }

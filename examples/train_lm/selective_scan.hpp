@@ -51,8 +51,7 @@ class selective_scan {
         spread_decay(row, group, decay.data());
         spread_input(row, group, input.data());
         Real* const read = read_.row(row).data() + begin;
-        for (extent j = 0; j < width; ++j)
-          read[j] = 0;
+        for (extent j = 0; j < width; ++j) read[j] = 0;
         for (extent n = 0; n < shape_.state; ++n) {
           write_and_read(memory.row(n).data(), decay.data(), input.data(), b_of(row, group)[n],
                          c_of(row, group)[n], read, width);
@@ -127,14 +126,12 @@ class selective_scan {
   template <class Body>
   void for_heads(extent group, Body const& body) const {
     extent const heads = shape_.heads / shape_.groups;
-    for (extent i = 0; i < heads; ++i)
-      body(group * heads + i, i * shape_.head_width());
+    for (extent i = 0; i < heads; ++i) body(group * heads + i, i * shape_.head_width());
   }
 
   void spread_decay(extent row, extent group, Real* decay) const {
     for_heads(group, [&](extent head, extent channel) {
-      for (extent p = 0; p < shape_.head_width(); ++p)
-        decay[channel + p] = decay_(row, head);
+      for (extent p = 0; p < shape_.head_width(); ++p) decay[channel + p] = decay_(row, head);
     });
   }
 
@@ -169,8 +166,7 @@ class selective_scan {
   static Real write_and_compare(Real* __restrict memory, Real const* __restrict decay,
                                 Real const* __restrict input, Real b, Real const* __restrict dy,
                                 extent width) {
-    for (extent j = 0; j < width; ++j)
-      memory[j] = decay[j] * memory[j] + b * input[j];
+    for (extent j = 0; j < width; ++j) memory[j] = decay[j] * memory[j] + b * input[j];
     return dot(memory, dy, width);
   }
 
@@ -202,8 +198,7 @@ class selective_scan {
       Real const* const c = c_of(row, group);
       Real* const dx = dxbc.row(row).data() + begin;
       Real* const db = dxbc.row(row).data() + shape_.inner + group * shape_.state;
-      for (Real& each : w)
-        each = 0;
+      for (Real& each : w) each = 0;
       for (extent n = 0; n < shape_.state; ++n) {
         Real* const flow_n = flow.row(n).data();
         carry_back(flow_n, next_decay.data(), dout, b[n], c[n], w.data(), width);

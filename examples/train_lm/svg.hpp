@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "train_lm/axis.hpp"
+
 namespace train_lm {
 
 struct curve {
@@ -39,30 +41,17 @@ inline constexpr double width = 760, height = 420, left = 80, right = 600, top =
 inline constexpr std::array<char const*, 8> colours{"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                                     "#56b4e9", "#e69f00", "#6b6b6b", "#000000"};
 
-inline std::string number(double value, int digits = 1) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
-}
-
 inline std::string escaped(std::string const& text) {
   std::string result;
   for (char const letter : text) {
-    switch (letter) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += letter;
+    if (letter == '&') {
+      result += "&amp;";
+    } else if (letter == '<') {
+      result += "&lt;";
+    } else if (letter == '>') {
+      result += "&gt;";
+    } else {
+      result += letter;
     }
   }
   return result;
@@ -77,51 +66,6 @@ inline std::string line(double x1, double y1, double x2, double y2, char const* 
   return "<path d=\"M" + number(x1) + " " + number(y1) + "L" + number(x2) + " " + number(y2) +
          "\" " + attributes + "/>\n";
 }
-
-/// The distance between marks: 1, 2 or 5 times a power of ten, for about `marks` of them.
-inline double round_step(double span, double marks) {
-  double const power = std::pow(10, std::floor(std::log10(span / marks)));
-  for (double const factor : {1.0, 2.0, 5.0}) {
-    if (factor * power * marks >= span) {
-      return factor * power;
-    }
-  }
-  return 10 * power;
-}
-
-inline int digits_of(double step) {
-  return std::clamp(static_cast<int>(std::ceil(-std::log10(step) - 1e-9)), 0, 12);
-}
-
-/// A map of [low, high] to [from, to], with the marks in that range.
-struct axis {
-  double low, high, from, to;
-  bool logarithmic = false;
-
-  double operator()(double value) const {
-    return from + (scaled(value) - scaled(low)) / (scaled(high) - scaled(low)) * (to - from);
-  }
-  template <class Body>
-  void for_marks(double marks, Body const& body) const {
-    if (logarithmic) {
-      for (double power = std::ceil(scaled(low) - 1e-9); power <= scaled(high) + 1e-9; power += 1) {
-        char text[32];
-        std::snprintf(text, sizeof text, "%g", std::pow(10, power));
-        body(std::pow(10, power), text);
-      }
-      return;
-    }
-    double const step = round_step(high - low, marks);
-    double const first = std::ceil(low / step - 1e-9), last = std::floor(high / step + 1e-9);
-    for (double i = first; i <= last; i += 1) {
-      double const mark = i * step + 0.0;  // minus zero becomes zero
-      body(mark, number(mark, digits_of(step)));
-    }
-  }
-
- private:
-  double scaled(double value) const { return logarithmic ? std::log10(value) : value; }
-};
 
 /// A point as an SVG path has it; far outside the frame the exact place no longer matters, but the
 /// number must stay small.
@@ -138,8 +82,7 @@ inline std::string path_data(curve const& each, axis const& x, axis const& y) {
   bool pen_down = false;
   for (auto const& [at, value] : each.points) {
     bool const drawn = std::isfinite(value) && is_drawn(x(at), y(value));
-    if (drawn)
-      data += (pen_down ? 'L' : 'M') + point(x(at), y(value));
+    if (drawn) data += (pen_down ? 'L' : 'M') + point(x(at), y(value));
     pen_down = drawn;
   }
   return data;
@@ -151,8 +94,7 @@ inline std::string band_data(curve const& each, axis const& x, axis const& y) {
   for (std::size_t i = 0; i < each.points.size() && i < each.spread.size(); ++i) {
     auto const [at, value] = each.points[i];
     double const above = y(value + each.spread[i]), below = y(value - each.spread[i]);
-    if (!is_drawn(x(at), above) || !is_drawn(x(at), below))
-      continue;
+    if (!is_drawn(x(at), above) || !is_drawn(x(at), below)) continue;
     there += (there.empty() ? 'M' : 'L') + point(x(at), above);
     back.insert(0, 'L' + point(x(at), below));
   }
@@ -239,8 +181,7 @@ inline std::string panel(chart const& plot, double above) {
     svg += drawn(plot.curves[i], i, x, y);
     double end = bottom;
     for (auto const& point : plot.curves[i].points) {
-      if (std::isfinite(point.second))
-        end = y(point.second);
+      if (std::isfinite(point.second)) end = y(point.second);
     }
     labels.emplace_back(std::clamp(end, top, bottom), i);
   }
@@ -278,8 +219,7 @@ inline std::string draw(std::vector<chart> const& charts) {
   svg += "<clipPath id=\"frame\"><rect x=\"" + number(left) + "\" y=\"" + number(top) +
          "\" width=\"" + number(right - left) + "\" height=\"" + number(bottom - top) +
          "\"/></clipPath>\n";
-  for (std::size_t i = 0; i < charts.size(); ++i)
-    svg += panel(charts[i], static_cast<double>(i));
+  for (std::size_t i = 0; i < charts.size(); ++i) svg += panel(charts[i], static_cast<double>(i));
   return svg + "</svg>\n";
 }
 

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ struct recipe {
   std::string name;
   projection_factory<float> projections;
   std::string products = "exact";  ///< how its sums are made, for a checkpoint to remember
+  /// Where its projections count.
+  std::shared_ptr<operand_statistics> statistics = std::make_shared<operand_statistics>();
 };
 
 struct training_options {
@@ -45,6 +48,7 @@ class trainer {
           text const& lines, parallel_for const& parallel)
       : name_{use.name},
         products_{use.products},
+        statistics_{use.statistics},
         options_{options},
         text_{lines},
         parallel_{parallel},
@@ -60,6 +64,7 @@ class trainer {
   std::string const& name() const { return name_; }
   training_options const& options() const { return options_; }
   std::vector<double> const& losses() const { return losses_; }  ///< one for each step done
+  operand_statistics const& statistics() const { return *statistics_; }
   bool done() const { return losses_.size() >= options_.steps; }
 
   /// Trains on the next batch; returns its loss before the update.
@@ -102,11 +107,7 @@ class trainer {
       ((text.append(text.empty() ? 0 : 1, ' ').append(std::to_string(numbers))), ...);
       return text;
     };
-    std::uint64_t digest = 0;
-    for (char const letter : text_.training()) {
-      digest = random_bits(digest, 0, static_cast<unsigned char>(letter));
-    }
-    return {{"format", "nibble train_lm 1"},
+    return {{"format", "nibble train_lm 2"},
             {"recipe", name_},
             {"products", products_},
             {"pattern", config.pattern},
@@ -117,7 +118,7 @@ class trainer {
             {"steps", list(options_.steps)},
             {"batch", list(options_.sequences, options_.length)},
             {"learning_rate", exact(options_.learning_rate)},
-            {"text", list(text_.training().size(), digest)}};
+            {"text", list(text_.training().size(), fnv1a(text_.training()))}};
   }
 
  private:
@@ -130,9 +131,12 @@ class trainer {
   step_context context(std::uint64_t number, bool training) const {
     return {options_.seed, number, options_.length, training, parallel_};
   }
-  run_state state() { return {model_.trained(), optimizer_, losses_}; }
+  run_state state() {
+    return {model_.trained(), optimizer_, losses_, *statistics_, options_.steps};
+  }
 
   std::string name_, products_;
+  std::shared_ptr<operand_statistics> statistics_;
   training_options options_;
   text const& text_;
   parallel_for const& parallel_;

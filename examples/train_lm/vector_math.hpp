@@ -52,10 +52,8 @@ inline constexpr extent lanes = 16;
 template <class Real>
 Real sum_of_lanes(Real const (&lane)[lanes]) {
   Real eight[8], four[4];
-  for (extent i = 0; i < 8; ++i)
-    eight[i] = lane[i] + lane[i + 8];
-  for (extent i = 0; i < 4; ++i)
-    four[i] = eight[i] + eight[i + 4];
+  for (extent i = 0; i < 8; ++i) eight[i] = lane[i] + lane[i + 8];
+  for (extent i = 0; i < 4; ++i) four[i] = eight[i] + eight[i + 4];
   return (four[0] + four[2]) + (four[1] + four[3]);
 }
 
@@ -66,11 +64,9 @@ Real dot(Real const* a, Real const* b, extent count) {
   Real lane[lanes] = {};
   extent i = 0;
   for (; i + lanes <= count; i += lanes) {
-    for (extent l = 0; l < lanes; ++l)
-      lane[l] += a[i + l] * b[i + l];
+    for (extent l = 0; l < lanes; ++l) lane[l] += a[i + l] * b[i + l];
   }
-  for (; i < count; ++i)
-    lane[i % lanes] += a[i] * b[i];
+  for (; i < count; ++i) lane[i % lanes] += a[i] * b[i];
   return sum_of_lanes(lane);
 }
 
@@ -80,11 +76,9 @@ Real sum(Real const* a, extent count) {
   Real lane[lanes] = {};
   extent i = 0;
   for (; i + lanes <= count; i += lanes) {
-    for (extent l = 0; l < lanes; ++l)
-      lane[l] += a[i + l];
+    for (extent l = 0; l < lanes; ++l) lane[l] += a[i + l];
   }
-  for (; i < count; ++i)
-    lane[i % lanes] += a[i];
+  for (; i < count; ++i) lane[i % lanes] += a[i];
   return sum_of_lanes(lane);
 }
 
@@ -92,8 +86,7 @@ Real sum(Real const* a, extent count) {
 template <class Real>
 Real largest(Real const* a, extent count) {
   Real result = a[0];
-  for (extent i = 1; i < count; ++i)
-    result = a[i] > result ? a[i] : result;
+  for (extent i = 1; i < count; ++i) result = a[i] > result ? a[i] : result;
   return result;
 }
 

@@ -25,8 +25,7 @@ struct fixture {
   matrix<double> x = check::numbers("x", tokens, width), y, dx;
 
   std::unique_ptr<block<double>> make(char letter) {
-    if (letter == '-')
-      return std::make_unique<feed_forward<double>>(builder, width, 10);
+    if (letter == '-') return std::make_unique<feed_forward<double>>(builder, width, 10);
     if (letter == '*') {
       return std::make_unique<attention<double>>(
           builder, width, attention_shape{.queries = 4, .keys = 2, .head = 3});

@@ -16,8 +16,7 @@ TEST_CASE("train_lm: parallel_for runs every piece exactly once") {
       extent const count = round % 40;
       std::vector<std::atomic<int>> runs(static_cast<std::size_t>(count));
       parallel(count, [&](extent piece) { ++runs[static_cast<std::size_t>(piece)]; });
-      for (auto const& each : runs)
-        REQUIRE(each == 1);
+      for (auto const& each : runs) REQUIRE(each == 1);
     }
   }
 }
@@ -27,8 +26,7 @@ TEST_CASE("train_lm: parallel_for hands an exception to the caller and works on"
     parallel_for const parallel{threads};
     auto const fails = [&] {
       parallel(100, [](extent piece) {
-        if (piece == 37)
-          throw std::runtime_error("piece 37");
+        if (piece == 37) throw std::runtime_error("piece 37");
       });
     };
     CHECK_THROWS_WITH_AS(fails(), "piece 37", std::runtime_error);

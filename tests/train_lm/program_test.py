@@ -87,13 +87,17 @@ def runs(program):
     check(program.bytes_of("fast1.st") != program.bytes_of("exact1.st"), "modes cannot be told apart")
 
 
-def interruption(program):
-    def train(*arguments):
-        return program.command("--steps", "60", "--recipe", "nvfp4", "--out", "out", *arguments)
+def without_speed(report):
+    """A report but for the last column of its first table, tokens a second."""
+    return [line.rsplit("|", 2)[0] if line.count("|") == 10 else line for line in report.splitlines()]
 
-    whole = program.run("--steps", "60", "--recipe", "nvfp4", "--out", "out", "--save", "whole.st")
+
+def interruption(program):
+    task = ["--steps", "60", "--recipe", "nvfp4"]
+    whole = program.run(*task, "--out", "whole", "--save", "whole.st")
     check(whole.returncode == 0, f"the whole run: {whole.stderr}")
-    running = subprocess.Popen(train("--save", "part.st"), cwd=program.folder,
+    running = subprocess.Popen(program.command(*task, "--out", "part", "--save", "part.st"),
+                               cwd=program.folder,
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     for line in running.stderr:  # the first line of progress: training has begun
         if "loss" in line:
@@ -103,12 +107,21 @@ def interruption(program):
     rest = running.communicate(timeout=120)[1]
     check(running.returncode == 130, f"Ctrl-C: exit {running.returncode}")
     check("--resume part.st" in rest, f"Ctrl-C: says {rest!r}")
-    ended = program.run("--steps", "60", "--recipe", "nvfp4", "--out", "out", "--resume", "part.st",
-                        "--save", "resumed.st", "--threads", "1")
+    check(not (program.folder / "part").exists() or not list((program.folder / "part").iterdir()),
+          "a stopped run writes results")
+    ended = program.run(*task, "--out", "resumed", "--resume", "part.st", "--save", "resumed.st",
+                        "--threads", "1")
     check(ended.returncode == 0, f"resumed: {ended.stderr}")
     check(program.bytes_of("resumed.st") == program.bytes_of("whole.st"),
           "a stopped and resumed run is another run")
     check(program.bytes_of("part.st") != program.bytes_of("whole.st"), "it was not stopped early")
+    for name in ["loss.csv", "loss.svg", "samples.txt"]:
+        check(program.bytes_of(f"resumed/{name}") == program.bytes_of(f"whole/{name}"),
+              f"a stopped and resumed run writes another {name}")
+    reports = [without_speed(program.bytes_of(f"{name}/report.md").decode())
+               for name in ["whole", "resumed"]]
+    check(reports[0] == reports[1], f"a stopped and resumed run ends with another table: {reports}")
+    check("| nvfp4 | " in "".join(reports[0]) and "%" in reports[0][-1], "the tables are compared")
 
 
 def refusals(program):

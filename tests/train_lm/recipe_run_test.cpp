@@ -70,12 +70,14 @@ class faulty_projection final : public projection<float> {
 
 template <product Mode>
 recipe nvfp4_recipe(fault what = fault::none) {
-  auto const factory = quantized_projections<nibble::recipes::nvfp4, Mode>();
+  auto const statistics = std::make_shared<operand_statistics>();
+  statistics->every = 2;
+  auto const factory = quantized_projections<nibble::recipes::nvfp4, Mode>(statistics);
   return {"nvfp4",
           [=](projection_place const& place, parameter<float>& weight) {
             return std::make_unique<faulty_projection>(factory(place, weight), weight, what);
           },
-          Mode == product::exact ? "exact" : "fast"};
+          Mode == product::exact ? "exact" : "fast", statistics};
 }
 
 parallel_for const one_thread, two_threads{2};
@@ -89,18 +91,19 @@ double loss_after(fault what) {
 
 template <product Mode>
 void is_the_same_on_two_threads_and_in_two_parts() {
-  recipe const use = nvfp4_recipe<Mode>();
   auto const options = short_run(6);
-  trainer one{use, small_model(), options, words(), one_thread};
-  trainer two{use, small_model(), options, words(), two_threads};
+  trainer one{nvfp4_recipe<Mode>(), small_model(), options, words(), one_thread};
+  trainer two{nvfp4_recipe<Mode>(), small_model(), options, words(), two_threads};
   run(one, {});
   run(two, {});
   std::string const whole = format_safetensors(one.checkpoint());
   CHECK(format_safetensors(two.checkpoint()) == whole);
 
-  trainer before{use, small_model(), options, words(), two_threads};
+  CHECK(one.statistics().gradients().count > 0);
+
+  trainer before{nvfp4_recipe<Mode>(), small_model(), options, words(), two_threads};
   while (before.losses().size() < 3) before.step();
-  trainer after{use, small_model(), options, words(), one_thread};
+  trainer after{nvfp4_recipe<Mode>(), small_model(), options, words(), one_thread};
   after.restore(parse_safetensors(format_safetensors(before.checkpoint())));
   run(after, {});
   CHECK(format_safetensors(after.checkpoint()) == whole);

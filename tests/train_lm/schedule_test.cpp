@@ -21,6 +21,5 @@ TEST_CASE("train_lm: the schedule rises, stays and falls") {
 
 TEST_CASE("train_lm: a schedule without warmup or decay is level") {
   schedule const plan{.peak = 3, .steps = 5, .warmup = 0, .decay = 0};
-  for (std::uint64_t step = 0; step < 5; ++step)
-    CHECK(plan.rate(step) == 3);
+  for (std::uint64_t step = 0; step < 5; ++step) CHECK(plan.rate(step) == 3);
 }

@@ -9,8 +9,7 @@ using namespace train_lm;
 namespace {
 std::string numbered(std::size_t size) {
   std::string bytes;
-  for (std::size_t i = 0; i < size; ++i)
-    bytes += static_cast<char>(i % 251);
+  for (std::size_t i = 0; i < size; ++i) bytes += static_cast<char>(i % 251);
   return bytes;
 }
 }  // namespace
@@ -31,8 +30,7 @@ TEST_CASE("train_lm: a step sees the same bytes whenever it is asked for") {
   CHECK(batch.targets.size() == 128);
   CHECK(batch.length == 32);
   for (std::size_t i = 0; i < 128; ++i) {
-    if (i % 32 != 31)
-      CHECK(batch.targets[i] == batch.inputs[i + 1]);
+    if (i % 32 != 31) CHECK(batch.targets[i] == batch.inputs[i + 1]);
   }
   parts.training_batch(5, 18, 4, 32);
   CHECK(parts.training_batch(5, 17, 4, 32).inputs == batch.inputs);

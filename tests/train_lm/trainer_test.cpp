@@ -119,15 +119,43 @@ TEST_CASE("train_lm: a checkpoint of another run is refused and changes nothing"
     tensor_file file = start(short_run())->checkpoint();
     damage(file);
     refuses(file);
+    file.metadata["digest"] = checkpoint_detail::digest_of(file);  // as whoever wants to harm would
+    refuses(file);
   };
   damaged([](tensor_file& file) { file.metadata.erase("seed"); });
   damaged([](tensor_file& file) { file.tensors.erase("head.weight"); });
   damaged([](tensor_file& file) { file.tensors.erase("norm.weight.square"); });
   damaged([](tensor_file& file) { file.tensors.erase("run.losses"); });
   damaged([](tensor_file& file) { file.tensors["run.losses"].dtype = "I64"; });
+  damaged([](tensor_file& file) { file.tensors["run.losses"] = {"F64", {7}, std::string(56, 0)}; });
+  damaged([](tensor_file& file) { file.tensors.erase("run.operands.counts"); });
+  damaged([](tensor_file& file) { file.tensors["run.operands.sums"].shape = {4, 6}; });
+  damaged([](tensor_file& file) { file.tensors["run.operands.sums"].dtype = "U64"; });
   damaged([](tensor_file& file) { file.tensors["head.weight"].shape = {32, 256}; });
   damaged([](tensor_file& file) { file.tensors["head.weight"].dtype = "U32"; });
   damaged([](tensor_file& file) { file.tensors["more"] = {"U8", {1}, "x"}; });
+}
+
+TEST_CASE("train_lm: a checkpoint with one wrong bit is refused, wherever the bit is") {
+  auto const training = start(short_run());
+  training->step();
+  tensor_file const good = training->checkpoint();
+  training->restore(good);
+  std::string const before = saved(*training);
+  for (auto const& named : good.tensors) {
+    CAPTURE(named.first);
+    for (std::size_t const at : {std::size_t{0}, named.second.bytes.size() / 2}) {
+      if (named.second.bytes.empty()) continue;
+      tensor_file file = good;
+      char& byte = file.tensors[named.first].bytes[at];
+      byte = static_cast<char>(byte ^ 1);
+      CHECK_THROWS_AS(training->restore(file), safetensors_error);
+    }
+  }
+  tensor_file without = good;
+  without.metadata.erase("digest");
+  CHECK_THROWS_AS(training->restore(without), safetensors_error);
+  CHECK(saved(*training) == before);
 }
 
 TEST_CASE("train_lm: a run refuses a short text and tokens that do not fill blocks of 16") {

@@ -46,8 +46,7 @@ TEST_CASE("train_lm: dot and sum give the same bits wherever the array starts") 
       }
       std::vector<float> const result{dot(a.data() + shift, b.data() + shift, count),
                                       sum(a.data() + shift, count)};
-      if (shift == 0)
-        reference = result;
+      if (shift == 0) reference = result;
       CHECK(result == reference);
     }
     double exact = 0;
