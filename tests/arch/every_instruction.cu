@@ -10,6 +10,7 @@ NIBBLE_REPORT(NIBBLE_HAS_DEVICE);
 NIBBLE_REPORT(NIBBLE_HAS_CVT_E2M1);
 NIBBLE_REPORT(NIBBLE_HAS_CVT_RS_E2M1);
 NIBBLE_REPORT(NIBBLE_HAS_CVT_E4M3);
+NIBBLE_REPORT(NIBBLE_HAS_MMA_F16);
 NIBBLE_REPORT(NIBBLE_HAS_MMA_BLOCK_SCALE);
 NIBBLE_REPORT(NIBBLE_HAS_TCGEN05);
 NIBBLE_REPORT(NIBBLE_HAS_F32X2);
@@ -63,5 +64,43 @@ extern "C" __global__ void encode_stochastic(float const* x, unsigned int random
                                              unsigned int* result) {
   float const values[4] = {x[0], x[1], x[2], x[3]};
   result[0] = ptx::cvt_rs_satfinite_e2m1x4_f32(values, random);
+}
+#endif
+
+#if NIBBLE_HAS_MMA_F16
+extern "C" __global__ void multiply_halves(unsigned int const* x, float* result) {
+  float d[4] = {result[0], result[1], result[2], result[3]};
+  unsigned int const a[4] = {x[0], x[1], x[2], x[3]};
+  ptx::mma_m16n8k16_f16(d, a, x[4], x[5]);
+  ptx::mma_m16n8k16_bf16(d, a, x[4], x[5]);
+  for (int i = 0; i < 4; ++i) result[4 + i] = d[i];
+  auto* const words = reinterpret_cast<unsigned int*>(result);
+  words[8] = ptx::mul_rn_f16x2(x[6], x[7]);
+  words[9] = ptx::mul_rn_bf16x2(x[8], x[9]);
+  words[10] = ptx::cvt_rn_bf16x2_f32(result[20], result[21]);
+  result[11] = ptx::cvt_f32_f16(static_cast<unsigned short>(x[10]));
+}
+extern "C" __global__ void load_matrices(unsigned int* result) {
+  __shared__ alignas(16) unsigned int rows[128];
+  rows[threadIdx.x] = result[threadIdx.x];
+  __syncthreads();
+  unsigned int words[4];
+  ptx::ldmatrix_x4(words, rows + 4 * (threadIdx.x % 32));
+  for (int i = 0; i < 4; ++i) result[4 * threadIdx.x + i] = words[i];
+}
+#endif
+
+#if NIBBLE_HAS_MMA_BLOCK_SCALE
+extern "C" __global__ void multiply_nvfp4(unsigned int const* x, float* result) {
+  float d[4] = {result[0], result[1], result[2], result[3]};
+  unsigned int const a[4] = {x[0], x[1], x[2], x[3]}, b[2] = {x[4], x[5]};
+  ptx::mma_m16n8k64_mxf4nvf4_4x<1, 3>(d, a, b, x[6], x[7]);
+  for (int i = 0; i < 4; ++i) result[4 + i] = d[i];
+}
+extern "C" __global__ void multiply_mxfp4(unsigned int const* x, float* result) {
+  float d[4] = {result[0], result[1], result[2], result[3]};
+  unsigned int const a[4] = {x[0], x[1], x[2], x[3]}, b[2] = {x[4], x[5]};
+  ptx::mma_m16n8k64_mxf4nvf4_2x<1, 3, 2, 0>(d, a, b, x[6], x[7]);
+  for (int i = 0; i < 4; ++i) result[4 + i] = d[i];
 }
 #endif

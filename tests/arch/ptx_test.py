@@ -90,6 +90,29 @@ def check_order(ptx):
     yield got == from_bytes == [0, 1, 2, 3], f"bytes {from_bytes} are decoded to words {got}"
 
 
+def check_mma(ptx, target, has_block_scale):
+    """One product each; words of A, B and scales in order, the accumulator first and last."""
+    a_and_b = [[0, 1, 2, 3], [4, 5]]
+    products = [("multiply_halves", "f16.f16.f32", a_and_b, []),
+                ("multiply_halves", "bf16.bf16.f32", a_and_b, [])]
+    if has_block_scale:
+        products += [("multiply_nvfp4", "e2m1.e2m1.f32.ue4m3", a_and_b, [(6, "0, 1"), (7, "0, 3")]),
+                     ("multiply_mxfp4", "e2m1.e2m1.f32.ue8m0", a_and_b, [(6, "2, 1"), (7, "0, 3")])]
+    for name, types, words, scales in products:
+        text = kernel(ptx, name)
+        origin = loaded_from(text)
+        lines = re.findall(rf"mma\.sync\.\S*\.row\.col\.f32\.{re.escape(types)} ([^;]*);", text)
+        groups = [group.split(", ") for group in re.findall(r"\{([^}]*)\}", lines[0])] if lines else []
+        got = [[origin.get(register) for register in group] for group in groups[1:3]]
+        yield len(lines) == 1 and got == words, f"sm_{target}: {name}, {types} takes words {got}"
+        yield bool(groups) and groups[0] == groups[3], f"sm_{target}: {name}, {types} moves its sums"
+        got = [(origin.get(register), selector) for register, selector in
+               re.findall(r"(%r\d+), \{(\d, \d)\}", lines[0] if lines else "")]
+        yield got == scales, f"sm_{target}: {name}, {types} takes scales {got}, need {scales}"
+    got = len(re.findall(r"mma\.sync\.\S*block_scale", ptx))
+    yield got == 2 * has_block_scale, f"sm_{target}: {got} products with block scales"
+
+
 def check_quantizer(ptx, target, has_e2m1):
     """The library reaches the instruction: a block of 16 takes eight, where the target has them."""
     got = count(kernel(ptx, "nvfp4_rows"), "cvt.rn.satfinite.e2m1x2.f32")
@@ -107,6 +130,9 @@ SELF_TEST = [
     (check_order, "{b0, b1, b2, b3};", "{b3, b2, b1, b0};"),
     (check_order, "+4];", "+8];"),
     (lambda ptx: check_quantizer(ptx, "fault", 1), "", ""),
+    (lambda ptx: check_mma(ptx, "fault", 1), "", ""),
+    (lambda ptx: check_mma(ptx, "fault", 0), "+16];", "+12];"),
+    (lambda ptx: check_mma(ptx, "fault", 0), "f32.bf16.bf16.f32", "f32.f16.bf16.f32"),
 ]
 
 
@@ -123,6 +149,9 @@ def main():
                       if all(ok for ok, _ in check(ptx.replace(text, fault)))]
             finish(len(SELF_TEST), unseen)
         results = []
+        for target, has_block_scale in (
+                ("80", 0), ("90a", 0), ("103a", 0), ("120", 0), ("120a", 1), ("120f", 1), ("121a", 1)):
+            results += check_mma(tools.compile(EVERY_INSTRUCTION, target), target, has_block_scale)
         for target, has_e2m1, has_stochastic in (
                 ("90a", 0, 0), ("100", 0, 0), ("100a", 1, 1), ("100f", 1, 0), ("103a", 1, 1),
                 ("110a", 1, 0), ("120", 0, 0), ("120a", 1, 0), ("121f", 1, 0)):

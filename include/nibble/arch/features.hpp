@@ -74,6 +74,13 @@
 #define NIBBLE_HAS_CVT_E4M3 0
 #endif
 
+/// mma.sync.m16n8k16 on halves and bf16, fma on pairs of bf16, cvt to pairs of bf16, ldmatrix.
+#if NIBBLE_ARCH >= 800
+#define NIBBLE_HAS_MMA_F16 1
+#else
+#define NIBBLE_HAS_MMA_F16 0
+#endif
+
 /// mma.sync with block scales (kind::mxf4nvf4 and its kin), dense.
 #if NIBBLE_ARCH_FAMILY >= 1200 && NIBBLE_ARCH_FAMILY < 1300
 #define NIBBLE_HAS_MMA_BLOCK_SCALE 1

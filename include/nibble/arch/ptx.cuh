@@ -4,9 +4,10 @@
 // Operands are in element order: element 0 comes first and lands in the lowest bits, although the
 // instructions take the high element first. A function whose instruction not every target has
 // exists only where its macro of features.hpp is 1; callers keep a portable branch beside it.
-// None is volatile: equal operands may share a result. Only built-in types, so that run-time
-// compilation needs no header. Source of all: PTX ISA 9.0, sections "Data Movement and Conversion
-// Instructions: cvt" and "Floating-Point Instructions".
+// Conversions and arithmetic are not volatile: equal operands may share a result. What reads memory
+// or the other lanes of a warp is. Only built-in types, so that run-time compilation needs no
+// header. Source of all: PTX ISA 9.0, sections "Data Movement and Conversion Instructions: cvt",
+// "Floating-Point Instructions" and "Warp Level Matrix Multiply-Accumulate Instructions".
 #pragma once
 
 #if !defined(__CUDACC__)
@@ -284,5 +285,111 @@ __device__ __forceinline__ unsigned short cvt_rs_satfinite_e2m1x4_f32(float cons
 }
 
 #endif  // NIBBLE_HAS_CVT_RS_E2M1
+
+#if NIBBLE_HAS_MMA_F16
+
+/// The products of two pairs of halves, rounded to nearest even.
+/// rule    mul.rn.f16x2 d, a, b; subnormals are kept.
+__device__ __forceinline__ unsigned int mul_rn_f16x2(unsigned int a, unsigned int b) {
+  unsigned int d;
+  asm("mul.rn.f16x2 %0, %1, %2;" : "=r"(d) : "r"(a), "r"(b));
+  return d;
+}
+
+/// The products of two pairs of bf16, rounded to nearest even.
+/// rule    fma.rn.bf16x2 d, a, b, -0; mul.bf16x2 itself is sm_90's. Subnormals are kept.
+__device__ __forceinline__ unsigned int mul_rn_bf16x2(unsigned int a, unsigned int b) {
+  unsigned int d;
+  asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "r"(b), "r"(0x8000'8000u));
+  return d;
+}
+
+/// A pair of bf16, nearest even: `low` in bits 15:0, `high` in bits 31:16.
+/// rule    cvt.rn.bf16x2.f32 d, high, low;
+__device__ __forceinline__ unsigned int cvt_rn_bf16x2_f32(float low, float high) {
+  unsigned int d;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(d) : "f"(high), "f"(low));
+  return d;
+}
+
+/// The value of a half, exactly.
+/// rule    cvt.f32.f16 d, a;
+__device__ __forceinline__ float cvt_f32_f16(unsigned short a) {
+  float d;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(d) : "h"(a));
+  return d;
+}
+
+/// Four 8x8 matrices of 16-bit elements from shared memory: lane l names row l % 8 of matrix l / 8,
+/// 16 bytes that lie on a 16-byte boundary; words[i] is this lane's pair of matrix i.
+/// rule    ldmatrix.sync.aligned.m8n8.x4.shared.b16 {d0, d1, d2, d3}, [row]; all 32 lanes.
+__device__ __forceinline__ void ldmatrix_x4(unsigned int (&words)[4], void const* row) {
+  auto const address = static_cast<unsigned int>(__cvta_generic_to_shared(row));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+               : "r"(address));
+}
+
+/// d += A B: 16x16 halves by 16x8, sums in FP32, in an order that is not documented.
+/// rule    mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 d, a, b, d; all 32 lanes.
+__device__ __forceinline__ void mma_m16n8k16_f16(float (&d)[4], unsigned int const (&a)[4],
+                                                 unsigned int b0, unsigned int b1) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+      "{%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+/// d += A B: 16x16 bf16 by 16x8, otherwise as mma_m16n8k16_f16.
+/// rule    mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 d, a, b, d;
+__device__ __forceinline__ void mma_m16n8k16_bf16(float (&d)[4], unsigned int const (&a)[4],
+                                                  unsigned int b0, unsigned int b1) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+      "{%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+#endif  // NIBBLE_HAS_MMA_F16
+
+#if NIBBLE_HAS_MMA_BLOCK_SCALE
+
+/// d += (A with scales) (B with scales): 16x64 e2m1 codes by 64x8, an e4m3 scale for each 16.
+/// rule    mma.sync.aligned.kind::mxf4nvf4.block_scale.scale_vec::4X.m16n8k64.row.col
+///         .f32.e2m1.e2m1.f32.ue4m3 d, a, b, d, scale_a, {0, LaneA}, scale_b, {0, LaneB}; sm_120a,
+///         120f, 121a, 121f. LaneA in 0 to 1 and LaneB in 0 to 3 say whose words of scales count.
+template <int LaneA, int LaneB>
+__device__ __forceinline__ void mma_m16n8k64_mxf4nvf4_4x(float (&d)[4], unsigned int const (&a)[4],
+                                                         unsigned int const (&b)[2],
+                                                         unsigned int scale_a,
+                                                         unsigned int scale_b) {
+  asm volatile(
+      "mma.sync.aligned.kind::mxf4nvf4.block_scale.scale_vec::4X.m16n8k64.row.col.f32.e2m1.e2m1"
+      ".f32.ue4m3 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3}, %10, {0, %11}, "
+      "%12, {0, %13};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "r"(scale_a), "n"(LaneA),
+        "r"(scale_b), "n"(LaneB));
+}
+
+/// The same with an e8m0 scale for each 32; the scales are bytes ByteA and ByteA + 1 of the word.
+/// rule    as above with scale_vec::2X, ue8m0 and {ByteA, LaneA}, {ByteB, LaneB}; a byte is 0 or 2.
+template <int LaneA, int LaneB, int ByteA, int ByteB>
+__device__ __forceinline__ void mma_m16n8k64_mxf4nvf4_2x(float (&d)[4], unsigned int const (&a)[4],
+                                                         unsigned int const (&b)[2],
+                                                         unsigned int scale_a,
+                                                         unsigned int scale_b) {
+  asm volatile(
+      "mma.sync.aligned.kind::mxf4nvf4.block_scale.scale_vec::2X.m16n8k64.row.col.f32.e2m1.e2m1"
+      ".f32.ue8m0 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3}, %10, {%11, %12}, "
+      "%13, {%14, %15};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "r"(scale_a), "n"(ByteA),
+        "n"(LaneA), "r"(scale_b), "n"(ByteB), "n"(LaneB));
+}
+
+#endif  // NIBBLE_HAS_MMA_BLOCK_SCALE
 
 }  // namespace nibble::arch::ptx
