@@ -102,6 +102,14 @@ __device__ __forceinline__ float max_abs_f32(float a, float b) {
   return d;
 }
 
+/// The larger of a and |b|; NaN where either is NaN.
+/// rule    abs.f32 t, b; max.NaN.f32 d, a, t; sm_80 and up.
+__device__ __forceinline__ float max_nan_abs_f32(float a, float b) {
+  float d;
+  asm("{ .reg .f32 t; abs.f32 t, %2; max.NaN.f32 %0, %1, t; }" : "=f"(d) : "f"(a), "f"(b));
+  return d;
+}
+
 /// Is a below b? False where either is NaN.
 /// rule    setp.lt.f32 p, a, b; under --use_fast_math the operator < takes subnormals for zeros.
 __device__ __forceinline__ bool setp_lt_f32(float a, float b) {
