@@ -2,9 +2,14 @@
 // The core: number types, blocks, policies, the quantizer. Needs a C++20 compiler and nothing else.
 #pragma once
 
+#include "nibble/adaptive_block.hpp"
 #include "nibble/bf16.hpp"
 #include "nibble/block.hpp"
+#include "nibble/correction/eden.hpp"
+#include "nibble/correction/none.hpp"
 #include "nibble/fp16.hpp"
+#include "nibble/fp4_e1m2.hpp"
+#include "nibble/int4_element.hpp"
 #include "nibble/literals.hpp"
 #include "nibble/numeric_limits.hpp"
 #include "nibble/quantizer.hpp"
@@ -15,6 +20,7 @@
 #include "nibble/rounding/stochastic.hpp"
 #include "nibble/rounding/toward_zero.hpp"
 #include "nibble/scaling/amax.hpp"
+#include "nibble/scaling/clipped.hpp"
 #include "nibble/scaling/exhaustive.hpp"
 #include "nibble/scaling/four_over_six.hpp"
 #include "nibble/scaling/power_of_two.hpp"
@@ -23,6 +29,7 @@
 #include "nibble/tensor_scale/none.hpp"
 #include "nibble/tensor_scale/per_block_128.hpp"
 #include "nibble/tensor_scale/per_row.hpp"
+#include "nibble/transform/fresh_hadamard.hpp"
 #include "nibble/transform/hadamard.hpp"
 #include "nibble/transform/identity.hpp"
 #include "nibble/transform/random_hadamard.hpp"

@@ -2,7 +2,7 @@
 // The composition of policies: floats in, blocks out. Everything else is naming, storage and loops.
 #pragma once
 
-#include "nibble/block.hpp"
+#include "nibble/adaptive_block.hpp"
 #include "nibble/correction/none.hpp"
 #include "nibble/group.hpp"
 #include "nibble/rounding/nearest_even.hpp"
@@ -33,6 +33,8 @@ struct quantizer {
                 "got a Rounding that is no rounding::policy; need is_stochastic and encode");
   static_assert(transform::policy<Transform>,
                 "got a Transform that is no transform::policy; need size, apply and invert");
+  static_assert(correction::policy<Correction, Block>,
+                "got a Correction that is no correction::policy; need columns and apply");
 
   using block_type = Block;
   using element_type = typename Block::element_type;
@@ -68,7 +70,7 @@ struct quantizer {
   Transform transform{};
   Correction correction{};
 
-  /// What follows from the amax, to be computed once for all groups under it.
+  /// What follows from an amax, to be computed once.
   [[nodiscard]] NIBBLE_HD static constexpr factors prepare(tensor_amax amax) noexcept {
     return outer{}.template from<element_type>(amax);
   }
@@ -121,7 +123,7 @@ struct quantizer {
         encode_tile(tile, f, where, b, result);
       }
     }
-    correction.apply(values, result);
+    correction.apply(values, f, where, result);
     if constexpr (is_one_block) {
       return result.blocks[0][0];
     } else {
@@ -161,7 +163,8 @@ struct quantizer {
     float const m = multiplier(block.scale, f);
     row<float, Block::size> result{};
 #if NIBBLE_HAS_LANES
-    if constexpr (element_type::format == format::e2m1 && Block::size % 16 == 0) {
+    if constexpr (element_type::format == format::e2m1 && Block::size % 16 == 0 &&
+                  !is_adaptive<Block>) {
       if (!detail::constant_evaluated()) {
         arch::lanes::decode_e2m1<std::size_t{Block::size}>(block.codes.bytes(), m, result.values);
         return result;
@@ -169,7 +172,7 @@ struct quantizer {
     }
 #endif
     for (int i = 0; i < Block::size; ++i) {
-      result[i] = arch::multiply(static_cast<float>(block.codes[i]), m);
+      result[i] = arch::multiply(value_of(block, i), m);
     }
     return result;
   }
@@ -181,10 +184,8 @@ struct quantizer {
         group.columns == Block::size,
         "got a transform wider than a block; dequantize a whole row with nibble::dequantize");
     row<float, Block::size> result = decode(block, prepare(amax));
-    if constexpr (Transform::size > 1) {
-      for (int first = 0; first < Block::size; first += Transform::size) {
-        invert_at(result.values + first);
-      }
+    for (int first = 0; Transform::size > 1 && first < Block::size; first += Transform::size) {
+      invert_at(result.values + first);
     }
     for (float& value : result.values) value = detail::canonical(value);
     return result;
@@ -231,7 +232,7 @@ struct quantizer {
       float scaled[std::size_t{Block::size}]{};
       scale_row(values[r], chosen.encode, scaled);
       result.blocks[r][block] = {
-          rounding.template encode<element_type>(scaled, where.of(r, block * Block::size)),
+          codes_of<Block>(rounding, scaled, chosen.scale, where.of(r, block * Block::size)),
           chosen.scale};
     }
   }

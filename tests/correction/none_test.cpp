@@ -12,7 +12,8 @@ namespace {
 struct all_ones {
   static constexpr int columns = 32;
   template <std::size_t Rows, std::size_t Columns, class Group>
-  static constexpr void apply(float const (&)[Rows][Columns], Group& group) noexcept {
+  static constexpr void apply(float const (&)[Rows][Columns], nibble::tensor_scale::factors const&,
+                              nibble::position, Group& group) noexcept {
     for (auto& row : group.blocks) {
       for (auto& block : row) {
         for (int i = 0; i < 16; ++i) {
@@ -43,7 +44,7 @@ TEST_CASE("none leaves the blocks, and what a correction asks for widens the gro
 
   block_group<nvfp4_block, 1, 1> group{{{plain}}};
   float const row[1][16]{};
-  correction::none::apply(row, group);
+  correction::none::apply(row, {}, {}, group);
   for (int i = 0; i < 16; ++i) {
     CHECK(group.blocks[0][0].codes[i].bits() == plain.codes[i].bits());
   }

@@ -37,6 +37,7 @@ FOLDERS = {
 FILES = {
     "view": Level(4, "view", False, True),
     "part": Level(4, "view", False, True),
+    "grouped_view": Level(4, "view", False, True),
     "quantizer": Level(5, "quantizer", False, False),
     "nibble.hpp": Level(5, "umbrella", False, False),
     "matrix": Level(6, "umbrella", False, False),
@@ -53,13 +54,16 @@ FILES = {
     "quantized_matrix": Level(6, "matrix", False, False),
     "threads": Level(6, "matrix", False, False),
     "transpose": Level(6, "matrix", False, False),
+    "requantize": Level(6, "matrix", False, False),
+    "swizzle": Level(6, "matrix", False, False),
 }
 VOCABULARY = Level(3, "types", False, False)
 
 # What layers 0 to 5 may include from the standard library.
 STANDARD_HEADERS = {"cstdint", "cstddef", "concepts", "compare", "limits", "type_traits"}
 STANDARD_EXTRA = {"hash.hpp": {"functional"}}
-MAY_SEE_RANDOM = {"rounding/stochastic.hpp", "transform/random_hadamard.hpp"}
+MAY_SEE_RANDOM = {"rounding/stochastic.hpp", "rounding/hardware_stochastic.hpp",
+                  "transform/random_hadamard.hpp", "correction/eden.hpp"}
 ASSEMBLY = {"arch/ptx.cuh", "arch/arithmetic.hpp"}
 ARCHITECTURE = {"arch/features.hpp"}
 MAX_LINES = 250
