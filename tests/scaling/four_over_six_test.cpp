@@ -137,7 +137,16 @@ TEST_CASE("a million blocks in square tiles equal the oracle's for each metric a
   CHECK(tile_mismatches<scaling::largest_error, 448>(tiles) == 0);
 }
 
+#if NIBBLE_HAS_LANES
+// Else the law of tiles at once would not be tried.
+static_assert(scaling::chooses_each<policy<scaling::squared_error, 256>, nvfp4_block> &&
+              scaling::chooses_each<policy<scaling::largest_error, 448>, nvfp4_block> &&
+              !scaling::chooses_each<policy<scaling::squared_error, 256, tile::square>, nvfp4_block>);
+#endif
+
 TEST_CASE("the laws hold for Four Over Six") {
+  laws::hold<policy<scaling::squared_error, 256>, nvfp4_block>(50'000);
+  laws::hold<policy<scaling::squared_error, 448>, nvfp4_block>(50'000);
   laws::hold<policy<scaling::largest_error, 256>, nvfp4_block>(50'000);
   laws::hold<policy<scaling::absolute_error, 256>, nvfp4_block>(50'000);
   laws::hold<policy<scaling::absolute_error, 448, tile::square>, nvfp4_block>(5'000);

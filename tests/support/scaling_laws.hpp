@@ -134,13 +134,45 @@ int scales_with_powers_of_two(std::uint64_t count) {
   return wrong;
 }
 
-/// All three, with the number of blocks tried.
+/// For any data and amax: several tiles at once get the scales that each gets alone, wherever it
+/// stands among the others.
+template <class Scaling, class Block>
+int chooses_each_alike(std::uint64_t count) {
+  using scale = nibble::scaling::chosen<typename Block::scale_type>;
+  constexpr std::uint64_t many = nibble::scaling::tiles_at_once;
+  int wrong = 0;
+  oracle::block_generator const generate(43);
+  for (std::uint64_t i = 0; i != count / many; ++i) {
+    // The tile whose amax this is, and what another amax makes of its neighbours.
+    std::uint32_t const amax = generate(i).amax;
+    float tiles[many][std::size_t{Block::size}];
+    for (std::uint64_t t = 0; t != many; ++t) {
+      tile_of<Scaling, Block> const tile(generate(i + (t + 16 - i % 16) % 16).values);
+      std::copy_n(tile.values[0], Block::size, tiles[t]);
+    }
+    auto const factors = typename Scaling::outer{}.template from<typename Block::element_type>(
+        {std::bit_cast<float>(amax)});
+    scale together[many]{};
+    Scaling{}.template choose_each<Block>(tiles, factors, together);
+    for (std::uint64_t t = 0; t != many; ++t) {
+      float alone[1][std::size_t{Block::size}];
+      std::copy_n(tiles[t], Block::size, alone[0]);
+      wrong += equal(together[t], Scaling{}.template choose<Block>(alone, factors)) ? 0 : 1;
+    }
+  }
+  return wrong;
+}
+
+/// All of them, with the number of blocks tried.
 template <class Scaling, class Block>
 void hold(std::uint64_t count) {
   static_assert(nibble::scaling::policy<Scaling, Block>);
   CHECK(zeros_stay_zeros<Scaling, Block>() == 0);
   CHECK(total_and_symmetric<Scaling, Block>(count) == 0);
   CHECK(scales_with_powers_of_two<Scaling, Block>(count) == 0);
+  if constexpr (nibble::scaling::chooses_each<Scaling, Block>) {
+    CHECK(chooses_each_alike<Scaling, Block>(count) == 0);
+  }
 }
 
 }  // namespace laws

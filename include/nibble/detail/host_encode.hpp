@@ -6,6 +6,7 @@
 
 #include "nibble/detail/host_check.hpp"
 #include "nibble/detail/host_panel.hpp"
+#include "nibble/detail/host_scales.hpp"
 #include "nibble/quantized_matrix.hpp"
 #include "nibble/quantizer.hpp"
 #include "nibble/random/source.hpp"
@@ -134,15 +135,29 @@ class encoder {
   template <class Q>
   void encode_rows(panel const& values, matrix_index first, matrix_index last, matrix_index row,
                    matrix_index column, Q const& q) const {
-    values.for_each_group<Q>(
-        first, last, out_.columns() - column,
-        [&](matrix_index r, matrix_index c, auto const& group) {
-          auto const factors = Quantizer::has_one_amax
-                                   ? shared_
-                                   : Quantizer::prepare({out_.amax_of(row + r, column + c)});
-          position const at(index(row + r, column + c), pitch_);
-          store<Quantizer>(q.encode(group, factors, at), row + r, column + c, out_);
-        });
+    auto const for_each_group = [&](auto const& blocks_of) {
+      values.for_each_group<Q>(first, last, out_.columns() - column,
+                               [&](matrix_index r, matrix_index c, auto const& group) {
+                                 position const at(index(row + r, column + c), pitch_);
+                                 store<Quantizer>(blocks_of(r, c, group, at), row + r, column + c,
+                                                  out_);
+                               });
+    };
+    if constexpr (chooses_ahead<Quantizer>) {
+      auto const scales = scales_of(values, first, std::min(last, values.rows()), q_, shared_);
+      matrix_index const blocks = values.columns() / Block::size;
+      for_each_group([&](matrix_index r, matrix_index c, auto const& group, position at) {
+        auto const place = static_cast<std::size_t>((r - first) * blocks + c / Block::size);
+        return with_scale(q, scales[place]).encode(group, shared_, at);
+      });
+    } else {
+      for_each_group([&](matrix_index r, matrix_index c, auto const& group, position at) {
+        auto const factors = Quantizer::has_one_amax
+                                 ? shared_
+                                 : Quantizer::prepare({out_.amax_of(row + r, column + c)});
+        return q.encode(group, factors, at);
+      });
+    }
   }
 
   quantized_view<Block, ScaleLayout> out_;

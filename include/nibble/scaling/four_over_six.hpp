@@ -2,6 +2,7 @@
 // Four Over Six: encode each tile twice, with its amax at 6 and at 4, and keep the better one.
 #pragma once
 
+#include "nibble/arch/lanes/e4m3.hpp"
 #include "nibble/scaling/error_metric.hpp"
 #include "nibble/scaling/policy.hpp"
 #include "nibble/tensor_scale/current.hpp"
@@ -52,6 +53,60 @@ struct four_over_six {
             detail::float_from_bits(
                 pick(detail::float_bits(to_four.encode), detail::float_bits(to_six.encode)))};
   }
+
+#if NIBBLE_HAS_LANES
+  /// Chooses for several tiles; see scaling::chooses_each.
+  ///
+  /// rule    one tile a lane: the sums of a tile, which have an order, are a chain of 16 additions,
+  ///         and lanes make it 16 chains for the time of one.
+  template <class Block, std::size_t Tiles>
+  static void choose_each(float const (&values)[Tiles][std::size_t{Block::size}],
+                          tensor_scale::factors const& f,
+                          chosen<typename Block::scale_type> (&scales)[Tiles]) noexcept
+      requires(Shape == tile::row && adds_lanes<Metric> &&
+               std::is_same_v<typename Block::element_type, fp4_e2m1> &&
+               std::is_same_v<typename Block::scale_type, fp8_e4m3> &&
+               Block::size % lanes::count == 0 && Tiles % lanes::count == 0) {
+    using lanes::floats, lanes::integers;
+    constexpr std::size_t count{lanes::count};
+    constexpr float range = Outer::template range<fp4_e2m1>;
+    for (std::size_t first = 0; first < Tiles; first += count) {
+      floats magnitudes[std::size_t{Block::size}];
+      lanes::transpose_magnitudes(values + first, magnitudes);
+      integers largest{};
+      for (floats const& each : magnitudes) {
+        auto const bits = (integers)each;
+        largest = lanes::larger(largest, bits & ~(bits > lanes::infinity));
+      }
+      floats const base =
+          lanes::multiply(lanes::divide((floats)largest, floats{} + 6.0f), floats{} + f.encode);
+      auto const six = lanes::round_to_e4m3(base),
+                 four = lanes::round_to_e4m3(lanes::multiply(base, floats{} + 1.5f));
+      floats const encodes[2]{encode_multipliers(six.values, f),
+                              encode_multipliers(four.values, f)};
+      floats const steps[2]{six.values, four.values};
+      floats errors[2];
+      lanes::e2m1_errors<Metric>(magnitudes, steps, encodes, f.amax, range, errors);
+      integers const is_four = errors[1] < errors[0];
+      integers const codes = is_four ? four.codes : six.codes;
+      floats const encode = is_four ? encodes[1] : encodes[0];
+      for (std::size_t lane = 0; lane < count; ++lane) {
+        scales[first + lane] = {fp8_e4m3::from_bits(static_cast<std::uint8_t>(codes[lane])),
+                                encode[lane]};
+      }
+    }
+  }
+
+ private:
+  /// scaling::encode_multiplier of several scales. Largest float's bits are below those of infinity.
+  static lanes::floats encode_multipliers(lanes::floats scale,
+                                          tensor_scale::factors const& f) noexcept {
+    using lanes::floats, lanes::integers;
+    floats const step = lanes::multiply(scale, floats{} + f.decode);
+    auto const bits = (integers)lanes::divide(floats{} + 1.0f, step) & lanes::magnitude_mask;
+    return (floats)lanes::smaller(bits, integers{} + 0x7F7F'FFFF);
+  }
+#endif
 };
 
 }  // namespace nibble::scaling

@@ -57,6 +57,22 @@ concept needs_amax_only = policy<S, Block> && requires(float amax, tensor_scale:
   noexcept->std::same_as<chosen<typename Block::scale_type>>;
 };
 
+/// How many tiles choose_each takes in one call.
+inline constexpr std::size_t tiles_at_once = 16;
+
+/// A policy that can choose the scales of several tiles at once, where that is faster:
+/// s.choose_each<Block>(values, factors, scales) writes what s.choose<Block>({values[i]}, factors)
+/// returns to scales[i] (tested: tests/support/scaling_laws.hpp). Tiles of one block only.
+template <class S, class Block>
+concept chooses_each = policy<S, Block> &&(S::shape == tile::row) &&
+                       requires(S const& s,
+                                float const (&values)[tiles_at_once][std::size_t{Block::size}],
+                                tensor_scale::factors f,
+                                chosen<typename Block::scale_type> (&scales)[tiles_at_once]) {
+  { s.template choose_each<Block>(values, f, scales) }
+  noexcept;
+};
+
 /// The bits of the largest magnitude of a row, NaN aside.
 template <std::size_t Columns>
 [[nodiscard]] NIBBLE_HD constexpr std::uint32_t row_amax_bits(

@@ -58,35 +58,64 @@ inline void encode_e2m1(float const (&values)[N], std::uint8_t (&to)[N / 2]) noe
 
 /// What magnitudes lose as e2m1 under a scale: ((code * scale) * amax) / range - magnitude, each step
 /// rounded. Rounding to nearest is the same on both sides of zero, so that signs need no place here.
-[[nodiscard]] inline floats e2m1_differences(floats magnitude, float scale, float encode,
+[[nodiscard]] inline floats e2m1_differences(floats magnitude, floats scale, floats encode,
                                              float amax, float range) noexcept {
-  auto const code = (floats)e2m1_nearest_bits((integers)(magnitude * encode));
-  floats const decoded = opaque_lanes(opaque_lanes(code * scale) * amax);
-  return opaque_lanes(decoded / opaque_lanes(floats{} + range)) - opaque_lanes(magnitude);
+  auto const code = (floats)e2m1_nearest_bits((integers)multiply(magnitude, encode));
+  floats const decoded = multiply(multiply(code, scale), floats{} + amax);
+  return divide(decoded, floats{} + range) - opaque_lanes(magnitude);
 }
 
-/// The sums of |difference|, or of its square, of N values under each of several scales, each in
-/// order.
+/// sum + difference * difference, rounded after each step.
+[[nodiscard]] inline floats add_square(floats sum, floats difference) noexcept {
+  return opaque_lanes(sum) + multiply(difference, difference);
+}
+/// sum + |difference|.
+[[nodiscard]] inline floats add_magnitude(floats sum, floats difference) noexcept {
+  return opaque_lanes(sum) + opaque_lanes((floats)((integers)difference & magnitude_mask));
+}
+/// The larger of `largest` and |difference|, NaN above all.
+[[nodiscard]] inline floats larger_magnitude(floats largest, floats difference) noexcept {
+  return (floats)larger((integers)largest, (integers)difference & magnitude_mask);
+}
+
+/// The errors of N values under each of several scales, their terms merged in order.
 ///
+/// shape   Metric: add(sum, difference) of lanes, merge(sum, term) of floats.
 /// rule    the terms go through memory: an addition can read it, where lanes had to be taken out
 ///         first.
-template <std::size_t N, std::size_t Scales>
-inline void e2m1_errors(float const (&values)[N], bool squared, float const (&scale)[Scales],
+template <class Metric, std::size_t N, std::size_t Scales>
+inline void e2m1_errors(float const (&values)[N], float const (&scale)[Scales],
                         float const (&encode)[Scales], float amax, float range,
-                        float (&sums)[Scales]) noexcept {
+                        float (&errors)[Scales]) noexcept {
   float terms[Scales][N];
   for (std::size_t i = 0; i < N; i += count) {
     auto const magnitude = (floats)(load<integers>(values + i) & magnitude_mask);
     for (std::size_t s = 0; s < Scales; ++s) {
-      floats const lost = e2m1_differences(magnitude, scale[s], encode[s], amax, range);
-      floats const size = (floats)((integers)lost & magnitude_mask);
-      store(squared ? opaque_lanes(lost * lost) : size, terms[s] + i);
+      store(Metric::add(floats{}, e2m1_differences(magnitude, floats{} + scale[s],
+                                                   floats{} + encode[s], amax, range)),
+            terms[s] + i);
     }
   }
   opaque_memory(terms);
-  for (std::size_t s = 0; s < Scales; ++s) sums[s] = 0;
+  for (std::size_t s = 0; s < Scales; ++s) errors[s] = 0;
   for (std::size_t i = 0; i < N; ++i) {
-    for (std::size_t s = 0; s < Scales; ++s) sums[s] += terms[s][i];
+    for (std::size_t s = 0; s < Scales; ++s) errors[s] = Metric::merge(errors[s], terms[s][i]);
+  }
+}
+
+/// The same of `count` rows at once, one a lane, each under scales of its own.
+///
+/// shape   magnitudes: |value|, transposed.
+template <class Metric, std::size_t N, std::size_t Scales>
+inline void e2m1_errors(floats const (&magnitudes)[N], floats const (&scale)[Scales],
+                        floats const (&encode)[Scales], float amax, float range,
+                        floats (&errors)[Scales]) noexcept {
+  for (std::size_t s = 0; s < Scales; ++s) errors[s] = floats{};
+  for (std::size_t i = 0; i < N; ++i) {
+    for (std::size_t s = 0; s < Scales; ++s) {
+      errors[s] =
+          Metric::add(errors[s], e2m1_differences(magnitudes[i], scale[s], encode[s], amax, range));
+    }
   }
 }
 

@@ -52,6 +52,12 @@ inline void store(Vector const& value, T* to) noexcept {
 [[nodiscard]] inline integers smaller(integers a, integers b) noexcept { return a < b ? a : b; }
 [[nodiscard]] inline integers larger(integers a, integers b) noexcept { return a > b ? a : b; }
 
+/// a * b and a / b, each rounded once.
+[[nodiscard]] inline floats multiply(floats a, floats b) noexcept { return opaque_lanes(a * b); }
+[[nodiscard]] inline floats divide(floats a, floats b) noexcept {
+  return opaque_lanes(a / opaque_lanes(b));
+}
+
 inline constexpr std::int32_t infinity = 0x7F80'0000;
 inline constexpr std::int32_t magnitude_mask = 0x7FFF'FFFF;
 
