@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// The atom on the host, lane by lane: what the emulation gives bit for bit, and the yardstick for
+// the instruction.
+#pragma once
+
+#include "nibble/arch/arithmetic.hpp"
+#include "nibble/block.hpp"
+#include "nibble/mma/fragment.hpp"
+
+namespace nibble::mma {
+
+/// The blocks that the atom multiplies: e2m1 elements with an E4M3 scale for 16 or E8M0 for 32.
+template <class Block>
+inline constexpr bool is_atom_block =
+    std::is_same_v<Block, nvfp4_block> || std::is_same_v<Block, mxfp4_block>;
+
+namespace detail {
+
+/// c + term, rounded once to FP32: the double sum is rounded to odd, which hides nothing from the
+/// second rounding (53 >= 24 + 2 bits).
+[[nodiscard]] constexpr float add_once(float c, double term) noexcept {
+  auto const wide = static_cast<double>(c);
+  if (arch::constant::is_nan(c) || term != term) return arch::constant::nan();
+  if (arch::constant::is_infinite(c)) return c;
+  double const sum = wide + term;
+  double const of_term = sum - wide;
+  double const lost = (wide - (sum - of_term)) + (term - of_term);
+  auto bits = nibble::detail::bit_cast<std::uint64_t>(sum);
+  if (lost != 0 && bits % 2 == 0) bits += (lost > 0) == (sum > 0) ? 1u : ~std::uint64_t{0};
+  return arch::constant::narrow(nibble::detail::bit_cast<double>(bits));
+}
+
+}  // namespace detail
+
+/// d += A B for the fragments of a whole warp.
+///
+/// shape   A: 16 x 64, B: 64 x 8, e2m1 codes, k along the words; byte i of a word of scales is
+///         the scale of the i-th block along k.
+/// rule    the products of a block are summed exactly, times both scales exactly, and added to d in
+///         increasing k, each addition rounded once to FP32.
+/// errors  a NaN scale makes NaN of what it reaches.
+/// bits    identical everywhere; within 2^-22 (|d| + sum of |terms|) of the exact sum.
+template <class Block, selector Select = selector{}>
+constexpr void model(sum_fragment (&d)[warp_size], a_fragment const (&a)[warp_size],
+                     b_fragment const (&b)[warp_size]) noexcept {
+  static_assert(is_atom_block<Block>, "got other blocks than nvfp4_block or mxfp4_block");
+  using layout = fragments<4>;
+  using scale = typename Block::scale_type;
+  auto const twice = [](std::uint32_t word, int element) {
+    return static_cast<int>(2 *
+                            static_cast<float>(fp4_e2m1::from_bits(word >> (4 * element) & 15u)));
+  };
+  auto const scale_of = [](std::uint32_t word, int byte) {
+    return static_cast<double>(static_cast<float>(scale::from_bits(word >> (8 * byte) & 255u)));
+  };
+  for (int row = 0; row < layout::rows; ++row) {
+    for (int column = 0; column < layout::columns; ++column) {
+      place const at = place_of_sum({row, column});
+      float& sum = d[at.lane].values[at.word];
+      std::uint32_t const scales_a = a[scale_lane_of_row(row, Select.lane_a)].scales;
+      std::uint32_t const scales_b = b[scale_lane_of_column(column, Select.lane_b)].scales;
+      for (int first = 0; first < layout::depth; first += Block::size) {
+        int quarters = 0;
+        for (int k = first; k < first + Block::size; ++k) {
+          place const in_a = layout::place_of_a({row, k}), in_b = layout::place_of_b({column, k});
+          quarters += twice(a[in_a.lane].words[in_a.word], in_a.element) *
+                      twice(b[in_b.lane].words[in_b.word], in_b.element);
+        }
+        double const term = 0.25 * quarters *
+                            scale_of(scales_a, Select.byte_a + first / Block::size) *
+                            scale_of(scales_b, Select.byte_b + first / Block::size);
+        sum = detail::add_once(sum, term);
+      }
+    }
+  }
+}
+
+}  // namespace nibble::mma
