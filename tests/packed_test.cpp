@@ -49,13 +49,13 @@ struct round_trip {
       }
       for (std::uint32_t bit = 0; bit != width; ++bit) {
         std::uint32_t const at = k * width + bit;
-        if ((read.bytes()[at / 8] >> (at % 8) & 1u) != (codes[k] >> bit & 1u)) {
+        if ((std::uint32_t{read.bytes()[at / 8]} >> (at % 8) & 1u) != (codes[k] >> bit & 1u)) {
           return false;
         }
       }
     }
     for (std::uint32_t at = N * width; at != 8 * sizeof p; ++at) {
-      if ((read.bytes()[at / 8] >> (at % 8) & 1u) != (background & 1u)) {
+      if ((std::uint32_t{read.bytes()[at / 8]} >> (at % 8) & 1u) != (background & 1u)) {
         return false;
       }
     }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include <nibble/quantized_matrix.hpp>
@@ -131,7 +132,12 @@ class poisoned {
  private:
   template <class T>
   static std::vector<T> inside(std::vector<T> const& v) {
-    return {v.begin() + guard, v.end() - guard};
+    // Not by a pair of iterators, which g++ 14 takes for a deletion at an offset.
+    std::span<T const> const all(v);
+    auto const part = all.subspan(guard, v.size() - 2 * guard);
+    std::vector<T> result;
+    result.assign(part.begin(), part.end());
+    return result;
   }
   template <class T>
   static bool holds(std::vector<T> const& v, T value) {
