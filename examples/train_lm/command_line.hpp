@@ -43,7 +43,7 @@ Trains one language model once for each recipe, on the same batches, and compare
   --out FOLDER       where loss.csv, loss.svg, samples.txt and report.md go (default: train_lm_out)
   --save FILE        a checkpoint of all runs, at the end or at Ctrl-C
   --resume FILE      goes on from a checkpoint
-  --export FILE      the weights of the last recipe in NVFP4, by ModelOpt's convention
+  --export FOLDER    the weights of each run in NVFP4, by ModelOpt's convention, in RECIPE.SEED
   --figures          draws concentration.svg and outliers.svg instead
   --digest           prints a digest of every quantized tensor of one step instead
   --help             prints this

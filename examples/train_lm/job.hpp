@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "train_lm/nvfp4_export.hpp"
 #include "train_lm/recipes.hpp"
 
 namespace train_lm {
@@ -74,10 +73,10 @@ class job {
     }
   }
 
-  /// Calls make_hooks(recipe, seed) before each run, for what to show and when to stop. Returns
-  /// whether all runs came to their end.
-  template <class MakeHooks>
-  bool run_all(MakeHooks const& make_hooks) {
+  /// Calls make_hooks(recipe, seed) before each run, for what to show and when to stop, and
+  /// at_end(trainer) after each that came to its end. Returns whether all runs did.
+  template <class MakeHooks, class AtEnd>
+  bool run_all(MakeHooks const& make_hooks, AtEnd const& at_end) {
     return for_runs([&](std::string const& recipe, std::uint64_t seed) {
       std::unique_ptr<trainer> const training = start(recipe, seed);
       run_hooks const hooks = make_hooks(recipe, seed);
@@ -100,16 +99,13 @@ class job {
       result.parameters = training->trained_model().trained().count();
       result.statistics = training->statistics();
       results_.push_back(std::move(result));
-      if (recipe == plan_.recipes.back() && seed == plan_.training.seed)
-        export_ = export_nvfp4(training->trained_model());
+      at_end(*training);
       return true;
     });
   }
 
   std::vector<run_result> const& results() const { return results_; }
   tensor_file const& checkpoint() const { return saved_; }
-  /// The weights of the last recipe's first seed, once that run has ended.
-  tensor_file const& nvfp4_weights() const { return export_; }
   double tokens() const {
     return static_cast<double>(plan_.training.sequences * plan_.training.length);
   }
@@ -163,7 +159,7 @@ class job {
   job_plan plan_;
   text const& text_;
   parallel_for const& parallel_;
-  tensor_file saved_, export_;
+  tensor_file saved_;
   std::vector<run_result> results_;
 };
 

@@ -17,6 +17,7 @@
 #include "train_lm/job.hpp"
 #include "train_lm/outlier_figure.hpp"
 #include "train_lm/progress.hpp"
+#include "train_lm/quantization_config.hpp"
 #include "train_lm/report.hpp"
 
 namespace train_lm {
@@ -97,6 +98,20 @@ void write_results(command const& asked, corpus const& from, job const& done) {
   std::cout << "written: " << asked.out << "/{report.md,loss.csv,loss.svg,samples.txt}\n";
 }
 
+/// Writes the folder RECIPE.SEED in the folder asked for.
+void write_export(command const& asked, trainer& done, text const& lines,
+                  parallel_for const& parallel) {
+  model<float> const& trained = done.trained_model();
+  nvfp4_model const exported =
+      export_nvfp4(trained, calibrate(trained, lines, done.options(), parallel));
+  std::string const folder =
+      asked.export_to + "/" + done.name() + "." + std::to_string(done.options().seed);
+  require_folder(folder);
+  write_atomically(folder + "/model.safetensors", format_safetensors(exported.weights));
+  write_atomically(folder + "/hf_quant_config.json", format_hf_quant_config(exported));
+  write_atomically(folder + "/config.json", format_config(trained.config(), exported));
+}
+
 int train(command const& asked, corpus const& from, text const& lines,
           parallel_for const& parallel) {
   tensor_file before;
@@ -114,13 +129,13 @@ int train(command const& asked, corpus const& from, text const& lines,
   // Whatever could go wrong at the end goes wrong now, before anyone waits for it.
   require_folder(asked.out);
   require_writable(asked.save);
-  require_writable(asked.export_to);
+  if (!asked.export_to.empty()) require_folder(asked.export_to);
   std::string const save = asked.save.empty() ? asked.out + "/stopped.safetensors" : asked.save;
 
   std::cerr << "text: " << from.origin << ", " << from.bytes.size() << " bytes\n";
   catch_interrupts();
   std::shared_ptr<progress> bar;
-  bool const finished = work.run_all([&](std::string const& recipe, std::uint64_t seed) {
+  auto const show = [&](std::string const& recipe, std::uint64_t seed) {
     std::string const label = asked.seeds == 1 ? recipe : recipe + ", seed " + std::to_string(seed);
     bar =
         std::make_shared<progress>(std::cerr, ::isatty(STDERR_FILENO) != 0, label,
@@ -130,6 +145,9 @@ int train(command const& asked, corpus const& from, text const& lines,
                            bar->show(at.losses().size(), taken, seconds, at.losses().back());
                          },
                      .should_stop = [] { return stop_requested != 0; }};
+  };
+  bool const finished = work.run_all(show, [&](trainer& done) {
+    if (!asked.export_to.empty()) write_export(asked, done, lines, parallel);
   });
   if (!finished) {
     bar->stop();
@@ -138,8 +156,6 @@ int train(command const& asked, corpus const& from, text const& lines,
     return 130;
   }
   if (!asked.save.empty()) write_atomically(save, format_safetensors(work.checkpoint()));
-  if (!asked.export_to.empty())
-    write_atomically(asked.export_to, format_safetensors(work.nvfp4_weights()));
   write_results(asked, from, work);
   return 0;
 }

@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program as its users call it: what it writes, what it refuses, and that it can be interrupted."""
 import argparse
+import json
 import pathlib
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
 import time
+
+import exported_model
 
 PROBLEMS = []
 CHECKED = 0
@@ -60,7 +62,7 @@ class Program:
 def runs(program):
     steps = ["--steps", "4", "--recipe", "bf16,nvfp4"]
     ended = program.run(*steps, "--out", "one", "--threads", "1", "--save", "one.st", "--export",
-                        "weights.st")
+                        "exported")
     check(ended.returncode == 0, f"a plain run: {ended.stderr}")
     table = [line for line in ended.stdout.splitlines() if line.startswith("| ")]
     check([line.split()[1] for line in table] == ["recipe", "bf16", "nvfp4"], "the table's rows")
@@ -69,11 +71,7 @@ def runs(program):
     for name, start in [("loss.svg", b"<svg"), ("report.md", b""), ("samples.txt", b"== bf16")]:
         content = program.bytes_of(f"one/{name}")
         check(content.startswith(start) and len(content) > 100, name)
-    for name in ["one.st", "weights.st"]:
-        content = program.bytes_of(name)
-        header = struct.unpack("<Q", content[:8])[0]
-        check(content[8:9] == b"{" and header < len(content), f"{name} is safetensors")
-    check(b"blocks.0.mamba.in_proj.weight_scale_2" in program.bytes_of("weights.st"), "the export")
+    exports(program)
 
     for mode in ["fast", "exact"]:
         saved = []
@@ -85,6 +83,23 @@ def runs(program):
             saved.append(program.bytes_of(name))
         check(saved[0] == saved[1], f"{mode}: threads change the weights")
     check(program.bytes_of("fast1.st") != program.bytes_of("exact1.st"), "modes cannot be told apart")
+
+
+def exports(program):
+    """A folder for each run, with the weights that the run ended with."""
+    saved = exported_model.read(program.bytes_of("one.st"))
+    folders = sorted(path.name for path in (program.folder / "exported").iterdir())
+    check(folders == ["bf16.1", "nvfp4.1"], f"exported: {folders}")
+    for run in folders:
+        masters = {name.removeprefix(run + "/"): each for name, each in saved.items()
+                   if name.startswith(run + "/") and "/run." not in name
+                   and not name.endswith((".mean", ".square"))}
+        files = [program.bytes_of(f"exported/{run}/{name}")
+                 for name in ["model.safetensors", "config.json", "hf_quant_config.json"]]
+        tensors = exported_model.read(files[0])
+        for problem in exported_model.problems_of(tensors, *map(json.loads, files[1:]), masters):
+            check(False, f"the export of {run}: {problem}")
+        check(sum(each[0] == "U8" for each in tensors.values()) == 6, f"{run}: six layers of NVFP4")
 
 
 def without_speed(report):
@@ -142,17 +157,22 @@ def refusals(program):
     refuses("unknown option", "--recipes", "bf16")
     refuses("cannot make the folder", "--out", "text.txt")
     refuses("cannot write /no/such/folder/file", "--save", "/no/such/folder/file")
-    refuses("it is a folder", "--export", "one")
+    refuses("it is a folder", "--save", "one")
+    refuses("cannot make the folder", "--export", "text.txt")
     steps = ["--steps", "4", "--recipe", "bf16,nvfp4"]
     refuses("its steps is", "--steps", "5", "--recipe", "bf16,nvfp4", "--resume", "one.st")
     refuses("its products is", *steps, "--products", "exact", "--resume", "one.st")
     refuses("none of these runs", "--steps", "4", "--recipe", "bf16", "--resume", "one.st")
-    refuses("none of these runs", *steps, "--resume", "weights.st")
+    refuses("none of these runs", *steps, "--resume", "exported/nvfp4.1/model.safetensors")
     refuses("not a valid safetensors file", *steps, "--resume", "text.txt")
     damaged = bytearray(program.bytes_of("one.st"))
     damaged[20] ^= 0xFF
     (program.folder / "damaged.st").write_bytes(damaged)
     refuses("not a valid safetensors file", *steps, "--resume", "damaged.st")
+    flipped = bytearray(program.bytes_of("one.st"))
+    flipped[len(flipped) // 2] ^= 1
+    (program.folder / "flipped.st").write_bytes(flipped)
+    refuses("damaged", *steps, "--resume", "flipped.st")
     (program.folder / "cut.st").write_bytes(program.bytes_of("one.st")[:-100])
     refuses("not a valid safetensors file", *steps, "--resume", "cut.st")
 
