@@ -154,6 +154,41 @@ void quantize_with_every_policy(digest& d, int groups) {
            groups / 2);
 }
 
+/// The scales of tiles under one amax: chosen many at once where the policy can, else each alone.
+template <class Scaling>
+void choose_scales(digest& d, int calls) {
+  using block = nibble::nvfp4_block;
+  using chosen = nibble::scaling::chosen<nibble::fp8_e4m3>;
+  constexpr std::size_t many = nibble::scaling::tiles_at_once;
+  auto const factors = nibble::quantizer<block, Scaling>::prepare({2.9f});
+  std::uint64_t i = 0;
+  for (int call = 0; call != calls; ++call) {
+    float tiles[many][16];
+    for (auto& tile : tiles) {
+      for (float& value : tile) {
+        std::uint32_t const bits = nibble::detail::float_bits(number(i++));
+        value = nibble::detail::float_from_bits((bits & 0x81FF'FFFFu) | 0x3E00'0000u);
+      }
+    }
+    chosen scales[many]{};
+    if constexpr (nibble::scaling::chooses_each<Scaling, block>) {
+      Scaling{}.template choose_each<block>(tiles, factors, scales);
+    } else {
+      for (std::size_t t = 0; t != many; ++t) {
+        float alone[1][16];
+        for (std::size_t k = 0; k != 16; ++k) {
+          alone[0][k] = tiles[t][k];
+        }
+        scales[t] = Scaling{}.template choose<block>(alone, factors);
+      }
+    }
+    for (chosen const& scale : scales) {
+      d.take(static_cast<float>(scale.scale));
+      d.take(scale.encode);
+    }
+  }
+}
+
 void quantize(digest& d) {
   namespace scaling = nibble::scaling;
   namespace tensor_scale = nibble::tensor_scale;
@@ -167,6 +202,11 @@ void quantize(digest& d) {
   quantize_with_every_policy<scaling::four_over_six<>>(d, 128);
   quantize_with_every_policy<scaling::four_over_six<scaling::absolute_error, tile::square>>(d, 16);
   quantize_with_every_policy<scaling::four_over_six<scaling::largest_error>>(d, 64);
+  // An error decides by its last bits here and there: many tiles, or no flag would be found out.
+  quantize(d, nibble::quantizer<nibble::nvfp4_block, scaling::four_over_six<>>{}, 4096);
+  choose_scales<scaling::four_over_six<>>(d, 256);
+  choose_scales<scaling::four_over_six<scaling::absolute_error>>(d, 256);
+  choose_scales<scaling::four_over_six<scaling::largest_error>>(d, 64);
   quantize(d, nibble::quantizer<nibble::nvfp4_block, scaling::exhaustive<>>{}, 16);
   quantize_with_every_policy<scaling::power_of_two<>, nibble::mxfp4_block>(d, 64);
   using round_up = scaling::power_of_two<scaling::exponent_rule::round_up>;
