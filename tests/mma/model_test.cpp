@@ -46,9 +46,9 @@ exact_sum sum_of(fixture::warp_matrices const& m, int row, int column) {
   return result;
 }
 
-template <class Block, mma::selector Select = mma::selector{}>
+template <class Block, class Select = mma::selector<>>
 fixture::warp_matrices multiplied(fixture::warp_matrices m) {
-  auto warp = fixture::fragments_of(m, Select);
+  auto warp = fixture::fragments_of(m, Select::lane_a, Select::lane_b);
   mma::model<Block, Select>(warp.d, warp.a, warp.b);
   fixture::take_sums(warp.d, m.d);
   return m;
@@ -116,14 +116,14 @@ TEST_CASE("one code against one code reaches one sum, for every row, k and colum
 TEST_CASE("a selector takes the scales of its lanes and bytes, and no others") {
   auto const m = fixture::random_matrices(3, 0x30, 0x40);
   auto const expected = multiplied<nvfp4_block>(m);
-  auto const second = multiplied<nvfp4_block, mma::selector{1, 3}>(m);
-  auto const third = multiplied<nvfp4_block, mma::selector{0, 2}>(m);
+  auto const second = multiplied<nvfp4_block, mma::selector<1, 3>>(m);
+  auto const third = multiplied<nvfp4_block, mma::selector<0, 2>>(m);
   auto mx = fixture::random_matrices(4, 120, 134), shifted = mx;
   for (int byte = 0; byte < 2; ++byte) {
     for (int row = 0; row < 16; ++row) shifted.scale_a[row][byte + 2] = mx.scale_a[row][byte];
   }
   auto const low = multiplied<mxfp4_block>(mx);
-  auto const high = multiplied<mxfp4_block, mma::selector{1, 1, 2, 0}>(shifted);
+  auto const high = multiplied<mxfp4_block, mma::selector<1, 1, 2, 0>>(shifted);
   for (int row = 0; row < 16; ++row) {
     for (int column = 0; column < 8; ++column) {
       CHECK(second.d[row][column] == expected.d[row][column]);

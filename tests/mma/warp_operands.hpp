@@ -26,7 +26,7 @@ struct warp_fragments {
 
 /// Fragments by the written formulas of the instruction, not by the maps of mma/fragment.hpp. Lanes
 /// whose scales the selector does not name get poison.
-inline warp_fragments fragments_of(warp_matrices const& m, nibble::mma::selector select = {}) {
+inline warp_fragments fragments_of(warp_matrices const& m, int lane_a = 0, int lane_b = 0) {
   warp_fragments result;
   for (int lane = 0; lane < 32; ++lane) {
     int const g = lane >> 2, t = lane & 3;
@@ -38,7 +38,7 @@ inline warp_fragments fragments_of(warp_matrices const& m, nibble::mma::selector
       }
       result.d[lane].values[r] = m.d[g + 8 * (r >> 1)][2 * t + (r & 1)];
     }
-    bool const counts_a = t >> 1 == select.lane_a, counts_b = t == select.lane_b;
+    bool const counts_a = t >> 1 == lane_a, counts_b = t == lane_b;
     for (int byte = 0; byte < 4; ++byte) {
       result.a[lane].scales |= std::uint32_t{counts_a ? m.scale_a[g + 8 * (t & 1)][byte] : 0x7Fu}
                                << (8 * byte);

@@ -27,12 +27,18 @@ struct sum_fragment {
 };
 
 /// Which lanes' words of scales count, and, where a scale serves 32 elements, which two of their
-/// bytes. Three other words may so lie in a quad's registers for later steps.
+/// bytes. Words for later steps may so lie in the other lanes of a quad. (A type, because nvcc 13.0
+/// cannot launch kernels whose template arguments are objects.)
+///
+/// shape   LaneA: 0 or 1, for lanes 0, 1 or lanes 2, 3 of each quad; LaneB: 0 to 3, the lane of each
+///         quad; ByteA, ByteB: 0 or 2.
+template <int LaneA = 0, int LaneB = 0, int ByteA = 0, int ByteB = 0>
 struct selector {
-  int lane_a = 0;  // 0 or 1: lanes 0, 1 or lanes 2, 3 of each quad
-  int lane_b = 0;  // 0 to 3: the lane of each quad
-  int byte_a = 0;  // 0 or 2
-  int byte_b = 0;  // 0 or 2
+  static_assert(LaneA >= 0 && LaneA < 2 && LaneB >= 0 && LaneB < 4,
+                "got a lane that is not there; LaneA is 0 or 1, LaneB 0 to 3");
+  static_assert((ByteA == 0 || ByteA == 2) && (ByteB == 0 || ByteB == 2),
+                "got a byte other than 0 or 2");
+  static constexpr int lane_a = LaneA, lane_b = LaneB, byte_a = ByteA, byte_b = ByteB;
 };
 
 /// A register's part: element `element` (from the low bits up) of word `word` in lane `lane`.

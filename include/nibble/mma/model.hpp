@@ -40,7 +40,7 @@ namespace detail {
 ///         increasing k, each addition rounded once to FP32.
 /// errors  a NaN scale makes NaN of what it reaches.
 /// bits    identical everywhere; within 2^-22 (|d| + sum of |terms|) of the exact sum.
-template <class Block, selector Select = selector{}>
+template <class Block, class Select = selector<>>
 constexpr void model(sum_fragment (&d)[warp_size], a_fragment const (&a)[warp_size],
                      b_fragment const (&b)[warp_size]) noexcept {
   static_assert(is_atom_block<Block>, "got other blocks than nvfp4_block or mxfp4_block");
@@ -57,8 +57,8 @@ constexpr void model(sum_fragment (&d)[warp_size], a_fragment const (&a)[warp_si
     for (int column = 0; column < layout::columns; ++column) {
       place const at = place_of_sum({row, column});
       float& sum = d[at.lane].values[at.word];
-      std::uint32_t const scales_a = a[scale_lane_of_row(row, Select.lane_a)].scales;
-      std::uint32_t const scales_b = b[scale_lane_of_column(column, Select.lane_b)].scales;
+      std::uint32_t const scales_a = a[scale_lane_of_row(row, Select::lane_a)].scales;
+      std::uint32_t const scales_b = b[scale_lane_of_column(column, Select::lane_b)].scales;
       for (int first = 0; first < layout::depth; first += Block::size) {
         int quarters = 0;
         for (int k = first; k < first + Block::size; ++k) {
@@ -67,8 +67,8 @@ constexpr void model(sum_fragment (&d)[warp_size], a_fragment const (&a)[warp_si
                       twice(b[in_b.lane].words[in_b.word], in_b.element);
         }
         double const term = 0.25 * quarters *
-                            scale_of(scales_a, Select.byte_a + first / Block::size) *
-                            scale_of(scales_b, Select.byte_b + first / Block::size);
+                            scale_of(scales_a, Select::byte_a + first / Block::size) *
+                            scale_of(scales_b, Select::byte_b + first / Block::size);
         sum = detail::add_once(sum, term);
       }
     }
