@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <doctest/doctest.h>
+
+#include <stdexcept>
+#include <vector>
+
+#include <nibble/part.hpp>
+#include <nibble/quantize.hpp>
+#include <nibble/swizzle.hpp>
+
+#include "support/matrices.hpp"
+
+using namespace nibble;
+using tiled = layout::scale_tile_128x4;
+
+namespace {
+std::vector<unsigned> bits(std::vector<fp8_e4m3> const& scales) {
+  std::vector<unsigned> result;
+  for (fp8_e4m3 const scale : scales) result.push_back(scale.bits());
+  return result;
+}
+}  // namespace
+
+TEST_CASE("swizzled scales are those that quantizing into tiles writes, and they come back") {
+  for (auto const& [rows, columns] :
+       {std::pair{1, 16}, {128, 64}, {129, 80}, {300, 1000}, {0, 64}}) {
+    auto const values = fixture::filled(rows, columns, 4);
+    auto const plain = quantized(values.view(), quantizer<>{});
+    auto const expected = quantized<tiled>(values.view(), quantizer<>{});
+    quantized_matrix<nvfp4_block, tiled> moved(expected.shape());
+    for (matrix_index i = 0; i < moved.shape().scale_count(); ++i) {  // what padding must not keep
+      moved.view().scales.data_handle()[i] = fp8_e4m3::from_bits(0x7F);
+    }
+    swizzle(plain.view().scales, moved.view().scales);
+    CHECK(bits(moved.scales()) == bits(expected.scales()));
+    quantized_matrix<nvfp4_block> back(plain.shape());
+    unswizzle(moved.view().scales, back.view().scales);
+    CHECK(bits(back.scales()) == bits(plain.scales()));
+  }
+}
+
+TEST_CASE("other extents and parts of tiled matrices are refused") {
+  quantized_matrix<nvfp4_block> plain(shape_for<quantizer<>>(16, 64));
+  quantized_matrix<nvfp4_block, tiled> other(shape_for<quantizer<>, tiled>(16, 80));
+  CHECK_THROWS_AS(swizzle(plain.view().scales, other.view().scales), std::invalid_argument);
+  CHECK_THROWS_AS(unswizzle(other.view().scales, plain.view().scales), std::invalid_argument);
+  auto const piece = part(other.view(), 0, 0, 16, 64);
+  REQUIRE(piece.has_value());
+  CHECK_THROWS_AS(swizzle(plain.view().scales, piece->scales), std::invalid_argument);
+}
