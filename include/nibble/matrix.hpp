@@ -17,6 +17,8 @@
 #include "nibble/recipes/fp8.hpp"
 #include "nibble/recipes/mxfp4.hpp"
 #include "nibble/recipes/nvfp4.hpp"
+#include "nibble/requantize.hpp"
+#include "nibble/swizzle.hpp"
 #include "nibble/threads.hpp"
 #include "nibble/transpose.hpp"
 #include "nibble/view.hpp"

@@ -5,4 +5,6 @@
 #include "nibble/device/amax.cuh"
 #include "nibble/device/dequantize.cuh"
 #include "nibble/device/quantize.cuh"
+#include "nibble/device/requantize.cuh"
+#include "nibble/device/swizzle.cuh"
 #include "nibble/matrix.hpp"
