@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+// Many matrices to blocks in one launch, parted by offsets that are read on the device: the experts
+// of a mixture, whose sizes the host need not know.
+#pragma once
+
+#include <cuda/stream_ref>
+
+#include "nibble/device/grouped_rows.cuh"
+#include "nibble/device/status.cuh"
+#include "nibble/device/tile.cuh"
+
+namespace nibble::device {
+
+namespace detail {
+
+template <bool Vector, class In, class Offset, class Out, class Quantizer>
+__global__ void __launch_bounds__(threads_per_block)
+    amax_grouped(In in, Offset const* offsets, Out out, Quantizer q) {
+  struct found_amax {
+    matrix_index group;
+    std::uint32_t largest;
+  };
+  for_each_grouped<Vector>(
+      in, offsets, out.groups(), out.columns(), q,
+      [](row_range const& rows) {
+        return found_amax{rows.group, 0};
+      },
+      [](found_amax& so_far, matrix_index, matrix_index, auto const& values) {
+        std::uint32_t const found = nibble::detail::float_bits(scaling::tile_amax(values));
+        so_far.largest = found > so_far.largest ? found : so_far.largest;
+      },
+      [&](found_amax const& so_far) {
+        std::uint32_t const largest = __reduce_max_sync(0xFFFF'FFFFu, so_far.largest);
+        if (threadIdx.x % 32 == 0) {
+          raise_amax(out.amaxes[static_cast<std::size_t>(so_far.group)], largest);
+        }
+      });
+}
+
+template <bool Vector, class In, class Offset, class Out, class Quantizer>
+__global__ void __launch_bounds__(threads_per_block)
+    encode_grouped(In in, Offset const* offsets, Out out, Quantizer q) {
+  using block_type = typename Out::block_type;
+  struct group_state {
+    typename Quantizer::factors factors;
+    matrix_index last, to_scale_row;
+  };
+  for_each_grouped<Vector>(
+      in, offsets, out.groups(), out.columns(), q,
+      [&](row_range const& rows) {
+        constexpr matrix_index multiple = scale_row_multiple<typename Out::scale_layout>();
+        return group_state{Quantizer::prepare({out.amaxes[static_cast<std::size_t>(rows.group)]}),
+                           rows.last, padded_start(rows.first, rows.group, multiple) - rows.first};
+      },
+      [&](group_state const& state, matrix_index row, matrix_index column, auto const& values) {
+        position const where{static_cast<std::uint64_t>(row * out.columns() + column),
+                             static_cast<std::uint64_t>(out.columns())};
+        auto const result = q.encode(values, state.factors, where);
+        for (int r = 0; r < Quantizer::group.rows && row + r < state.last; ++r) {
+          for (int b = 0; b < Quantizer::blocks_per_row; ++b) {
+            matrix_index const block = column / block_type::size + b;
+            if (block >= out.scales.extent(1)) break;
+            block_type const& made = Quantizer::block_of(result, r, b);
+            store_codes<Vector>(made.codes, code_address(out, row + r, block));
+            out.scales(state.to_scale_row + row + r, block) = made.scale;
+          }
+        }
+      },
+      [](group_state const&) {});
+}
+
+/// Zeros in the scales that belong to no block of any group: a warp a row of the storage.
+template <class Offset, class Out>
+__global__ void __launch_bounds__(threads_per_block)
+    clear_grouped_padding(Offset const* offsets, Out out) {
+  using layout_type = typename Out::scale_layout;
+  matrix_index const warps = static_cast<matrix_index>(gridDim.x) * (blockDim.x / 32);
+  matrix_index const lane = threadIdx.x % 32;
+  matrix_index const wide =
+      nibble::detail::ceil_div<matrix_index>(out.scales.extent(1), layout_type::tile_columns) *
+      layout_type::tile_columns;
+  for (matrix_index row =
+           static_cast<matrix_index>(blockIdx.x) * (blockDim.x / 32) + threadIdx.x / 32;
+       row < out.scales.extent(0); row += warps) {
+    row_range const rows = group_at(offsets, out.groups(), row, layout_type::tile_rows);
+    bool const has_group = rows.group < out.groups();
+    matrix_index const at =
+        has_group ? row - padded_start(rows.first, rows.group, layout_type::tile_rows) : 0;
+    bool const is_used = has_group && at >= 0 && at < rows.last - rows.first;
+    for (matrix_index c = (is_used ? out.scales.extent(1) : 0) + lane; c < wide; c += 32) {
+      out.scales.data_handle()[out.scales.mapping()(row, c)] =
+          typename Out::block_type::scale_type{};
+    }
+  }
+}
+
+/// Does out fit rows x columns in so many groups?
+template <class Quantizer, class In, class Offset, class Block, class ScaleLayout>
+[[nodiscard]] status check_grouped(In const& in, ::cuda::std::span<Offset const> offsets,
+                                   grouped_view<Block, ScaleLayout> const& out) {
+  static_assert(std::is_same_v<typename Quantizer::block_type, Block>,
+                "got a view of other blocks than the quantizer makes");
+  static_assert(Quantizer::has_one_amax,
+                "got amaxes of rows, which need no groups; quantize the rows as one matrix");
+  auto const need =
+      grouped_shape(shape_for<Quantizer, ScaleLayout>(in.extent(0), in.extent(1)), out.groups());
+  if (out.rows() != need.rows || out.columns() != need.columns ||
+      out.scales.extent(0) != need.scale_rows || out.scales.extent(1) != need.blocks_per_row() ||
+      offsets.size() != out.amaxes.size() + 1) {
+    return status::shape_mismatch;
+  }
+  if (out.codes.stride(1) != 1 || out.codes.stride(0) % Block::size != 0 ||
+      out.codes.stride(0) < need.pitch()) {
+    return status::code_layout;
+  }
+  return status::success;
+}
+
+/// Can rows be loaded 16 bytes wide and codes be stored 8 bytes wide?
+template <class Quantizer, class In, class Out>
+[[nodiscard]] bool is_vectorizable(In const& in, Out const& out) noexcept {
+  using value_type = std::remove_cv_t<typename In::value_type>;
+  return Quantizer::group.rows == 1 && in.extent(1) % Quantizer::group.columns == 0 &&
+         in.stride(1) == 1 &&
+         static_cast<std::size_t>(in.stride(0)) * sizeof(value_type) % 16 == 0 &&
+         is_aligned(in.data_handle(), 16) && is_aligned(out.codes.data_handle().bytes, 8) &&
+         out.codes.data_handle().first == 0;
+}
+
+/// A warp for each strip of rows.
+template <class Quantizer, class In, class Out>
+[[nodiscard]] unsigned grouped_grid(In const& in, Out const& out) noexcept {
+  return grid_for(32 * padded_start(in.extent(0), out.groups(), Quantizer::group.rows) /
+                  Quantizer::group.rows);
+}
+
+}  // namespace detail
+
+/// Finds the amax of every group of rows, of the values as they will be scaled.
+///
+/// shape   in: rows x columns, any strides. offsets: groups + 1 row numbers of a signed or unsigned
+///         integer type, in device memory, none smaller than the one before, none above rows. out:
+///         of grouped_shape(shape_for<Quantizer>(rows, columns), groups); writes out.amaxes only.
+/// errors  shape_mismatch. Allocates nothing, can be captured in a graph; offsets may change between
+///         replays. Offsets that fall, or that lie outside, are undefined.
+/// bits    those of nibble::find_amax of each group alone; 0 for an empty one.
+template <class In, class Offset, class Block, class ScaleLayout, class Quantizer>
+status find_amax_grouped(::cuda::stream_ref stream, In const& in,
+                         ::cuda::std::span<Offset const> offsets,
+                         grouped_view<Block, ScaleLayout> const& out, Quantizer const& q) {
+  using view = grouped_view<Block, ScaleLayout>;
+  status const fits = detail::check_grouped<Quantizer>(in, offsets, out);
+  if (fits != status::success || out.groups() == 0) return fits;
+  if (cudaMemsetAsync(out.amaxes.data(), 0, out.amaxes.size() * sizeof(float), stream.get()) !=
+      cudaSuccess) {
+    return status::launch_failed;
+  }
+  if (in.extent(0) == 0 || in.extent(1) == 0) return status::success;
+  unsigned const grid = detail::grouped_grid<Quantizer>(in, out);
+  bool done = false;
+  if constexpr (Quantizer::group.rows == 1) {
+    if (detail::is_vectorizable<Quantizer>(in, out)) {
+      detail::amax_grouped<true, In, Offset, view, Quantizer>
+          <<<grid, detail::threads_per_block, 0, stream.get()>>>(in, offsets.data(), out, q);
+      done = true;
+    }
+  }
+  if (!done) {
+    detail::amax_grouped<false, In, Offset, view, Quantizer>
+        <<<grid, detail::threads_per_block, 0, stream.get()>>>(in, offsets.data(), out, q);
+  }
+  return cudaPeekAtLastError() == cudaSuccess ? status::success : status::launch_failed;
+}
+
+/// Quantizes every group of rows under its amax in out.amaxes, in one launch.
+///
+/// shape   as find_amax_grouped. Square tiles start anew with every group. Rows of no group (before
+///         the first offset, after the last) are left alone.
+/// errors  a status, as find_amax_grouped; nothing is written unless it is success.
+/// bits    those of nibble::quantize_with_amax of each group alone, scales padded with zeros.
+///         Elements draw random numbers by their place in the matrix of all groups, so that no two
+///         groups draw the same: on the host, pass shard{offsets[g], 0, out.columns()}.
+template <class In, class Offset, class Block, class ScaleLayout, class Quantizer>
+status quantize_grouped_with_amax(::cuda::stream_ref stream, In const& in,
+                                  ::cuda::std::span<Offset const> offsets,
+                                  grouped_view<Block, ScaleLayout> const& out, Quantizer const& q) {
+  using view = grouped_view<Block, ScaleLayout>;
+  status const fits = detail::check_grouped<Quantizer>(in, offsets, out);
+  if (fits != status::success || out.groups() == 0 || in.extent(0) == 0 || in.extent(1) == 0) {
+    return fits;
+  }
+  unsigned const grid = detail::grouped_grid<Quantizer>(in, out);
+  bool done = false;
+  if constexpr (Quantizer::group.rows == 1) {
+    if (detail::is_vectorizable<Quantizer>(in, out)) {
+      detail::encode_grouped<true, In, Offset, view, Quantizer>
+          <<<grid, detail::threads_per_block, 0, stream.get()>>>(in, offsets.data(), out, q);
+      done = true;
+    }
+  }
+  if (!done) {
+    detail::encode_grouped<false, In, Offset, view, Quantizer>
+        <<<grid, detail::threads_per_block, 0, stream.get()>>>(in, offsets.data(), out, q);
+  }
+  if constexpr (requires { ScaleLayout::tile_rows; }) {
+    detail::clear_grouped_padding<Offset, view>
+        <<<detail::grid_for(32 * out.scales.extent(0)), detail::threads_per_block, 0,
+           stream.get()>>>(offsets.data(), out);
+  }
+  return cudaPeekAtLastError() == cudaSuccess ? status::success : status::launch_failed;
+}
+
+/// Quantizes every group of rows: find_amax_grouped, then quantize_grouped_with_amax.
+template <class In, class Offset, class Block, class ScaleLayout, class Quantizer>
+status quantize_grouped(::cuda::stream_ref stream, In const& in,
+                        ::cuda::std::span<Offset const> offsets,
+                        grouped_view<Block, ScaleLayout> const& out, Quantizer const& q) {
+  status const found = find_amax_grouped(stream, in, offsets, out, q);
+  return found == status::success ? quantize_grouped_with_amax(stream, in, offsets, out, q) : found;
+}
+
+}  // namespace nibble::device
