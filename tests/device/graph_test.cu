@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every launcher in a CUDA graph: captured once, replayed on other data and with other random numbers,
+// each time the host's bytes.
+#include <doctest/doctest.h>
+
+#include <nibble/device/dequantize.cuh>
+#include <nibble/device/grouped.cuh>
+#include <nibble/device/metrics.cuh>
+#include <nibble/device/quantize.cuh>
+#include <nibble/device/requantize.cuh>
+#include <nibble/device/swizzle.cuh>
+#include <nibble/nibble.hpp>
+#include <nibble/part.hpp>
+#include <nibble/random/philox_in_memory.hpp>
+
+#include "support/device_bytes.cuh"
+
+using namespace nibble;
+using tiled = layout::scale_tile_128x4;
+
+namespace {
+
+/// A stream of its own, and a graph of what body(stream) launches on it.
+class captured {
+ public:
+  template <class Body>
+  explicit captured(Body const& body) {
+    REQUIRE(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking) == cudaSuccess);
+    REQUIRE(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeGlobal) == cudaSuccess);
+    body(cuda::stream_ref(stream_));
+    cudaGraph_t graph = nullptr;
+    REQUIRE(cudaStreamEndCapture(stream_, &graph) == cudaSuccess);
+    REQUIRE(cudaGraphInstantiate(&program_, graph, 0) == cudaSuccess);
+    REQUIRE(cudaGraphDestroy(graph) == cudaSuccess);
+  }
+  captured(captured const&) = delete;
+  ~captured() {
+    cudaGraphExecDestroy(program_);
+    cudaStreamDestroy(stream_);
+  }
+  void replay() const {
+    REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+    REQUIRE(cudaGraphLaunch(program_, stream_) == cudaSuccess);
+    REQUIRE(cudaStreamSynchronize(stream_) == cudaSuccess);
+  }
+
+ private:
+  cudaStream_t stream_ = nullptr;
+  cudaGraphExec_t program_ = nullptr;
+};
+
+constexpr matrix_index rows = 144, columns = 192;
+using in_memory = rounding::stochastic<8, random::philox_in_memory<>>;
+using from_memory = quantizer<nvfp4_block, scaling::amax<>, in_memory>;
+using by_value = quantizer<nvfp4_block, scaling::amax<>, rounding::stochastic<8>>;
+
+}  // namespace
+
+TEST_CASE(
+    "a replayed graph draws the numbers that memory names, and quantizes, groups and reports "
+    "anew") {
+  if (!fixture::has_device()) return;
+  constexpr auto ok = device::status::success;
+  thrust::device_vector<random::philox_state> state(1);
+  from_memory const q{{}, in_memory{{thrust::raw_pointer_cast(state.data())}}};
+  std::vector<int> const offsets{0, 30, 30, static_cast<int>(rows)};
+  thrust::device_vector<int> const offsets_there(offsets.begin(), offsets.end());
+  cuda::std::span<int const> const parts(thrust::raw_pointer_cast(offsets_there.data()),
+                                         offsets.size());
+
+  fixture::on_device<float> in(fixture::filled(rows, columns, 1));
+  fixture::guarded_matrix<nvfp4_block> made(shape_for<from_memory>(rows, columns));
+  fixture::guarded_matrix<nvfp4_block, tiled> grouped(
+      grouped_shape(shape_for<from_memory, tiled>(rows, columns), 3));
+  auto const groups = *make_grouped_view<nvfp4_block, tiled>(
+      grouped.codes.as<std::uint8_t>(), grouped.scales.as<fp8_e4m3>(), grouped.amax.as<float>(),
+      grouped.shape);
+  fixture::guarded_bytes tiles(
+      static_cast<std::size_t>(shape_for<from_memory, tiled>(rows, columns).scale_count()));
+  tiled_scales<fp8_e4m3> const swizzled(tiles.as<fp8_e4m3>().data(), made.view().scales.extents());
+  fixture::guarded_bytes back(static_cast<std::size_t>(rows * columns) * sizeof(float));
+  auto const back_view = *make_matrix_view(back.as<float>(), rows, columns);
+  fixture::guarded_matrix<nvfp4_block> turned(shape_for<quantizer<>>(columns, rows));
+  thrust::device_vector<error_report> reports(device::compare_pieces + 1);
+  auto* const report = thrust::raw_pointer_cast(reports.data());
+
+  captured const graph([&](cuda::stream_ref stream) {
+    auto const out = made.view();
+    CHECK(device::quantize(stream, in.view, out, q) == ok);
+    CHECK(device::dequantize(stream, out, back_view, q) == ok);
+    CHECK(device::swizzle(stream, out.scales, swizzled) == ok);
+    CHECK(device::unswizzle(stream, swizzled, out.scales) == ok);
+    CHECK(device::requantize(stream, out, q, turned.view(), quantizer<>{},
+                             orientation::transposed) == ok);
+    CHECK(device::quantize_grouped(stream, in.view, parts, groups, q) == ok);
+    CHECK(device::compare(stream, in.view, out, q, {report, std::size_t{device::compare_pieces}},
+                          report + device::compare_pieces) == ok);
+  });
+  CHECK(made.is_untouched());  // capturing runs nothing
+
+  std::vector<std::vector<std::uint8_t>> codes;
+  struct step {
+    std::uint64_t data, seed, stream;
+  };
+  for (step const s : {step{1, 5, 6}, {1, 5, 7}, {2, 9, 7}, {1, 5, 6}}) {
+    auto const values = fixture::filled(rows, columns, s.data);
+    thrust::copy_n(values.values.begin(), in.values.size(), in.values.begin());
+    state[0] = random::philox_state{s.seed, s.stream};
+    graph.replay();
+
+    by_value const on_host{{}, rounding::stochastic<8>{{s.seed, s.stream}}};
+    auto const expected = quantized(values.view(), on_host);
+    CHECK(made.different_bytes(expected) == 0);
+    codes.push_back(made.codes.inside());
+    fixture::matrix<> expected_back(rows, columns);
+    dequantize(expected.view(), expected_back.view(), on_host);
+    using bytes = fixture::guarded_matrix<nvfp4_block>;
+    CHECK(bytes::bytes_unlike(back.inside(), expected_back.values.data()) + !back.guards_hold() ==
+          0);
+    CHECK(bytes::bytes_unlike(tiles.inside(),
+                              quantized<tiled>(values.view(), on_host).scales().data()) +
+              !tiles.guards_hold() ==
+          0);
+    quantized_matrix<nvfp4_block> expected_turned(turned.shape);
+    requantize(expected.view(), on_host, expected_turned.view(), quantizer<>{},
+               orientation::transposed);
+    CHECK(turned.different_bytes(expected_turned) == 0);
+    auto const host_report = compare(values.view(), expected.view(), on_host);
+    error_report const device_report = reports[std::size_t{device::compare_pieces}];
+    CHECK(device_report.count == host_report.count);
+    CHECK(device_report.flushed == host_report.flushed);
+
+    quantized_matrix<nvfp4_block, tiled> expected_groups(grouped.shape);
+    auto const all = expected_groups.view();
+    grouped_view<nvfp4_block, tiled> const host_groups{
+        all.codes, all.scales, {all.amax.data_handle(), std::size_t{3}}};
+    for (matrix_index g = 0; g < 3; ++g) {
+      matrix_index const first = offsets[static_cast<std::size_t>(g)];
+      matrix_index const last = offsets[static_cast<std::size_t>(g) + 1];
+      auto const one = *part(values.view(), first, 0, last - first, columns);
+      find_amax(one, host_groups.group(g, first, last), on_host);
+      quantize_with_amax(one, host_groups.group(g, first, last), on_host, threads{},
+                         shard{first, 0, columns});
+    }
+    CHECK(grouped.different_bytes(expected_groups) == 0);
+  }
+  CHECK(codes[0] != codes[1]);  // other numbers
+  CHECK(codes[0] == codes[3]);  // and the same again
+}
