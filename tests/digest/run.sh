@@ -33,6 +33,9 @@ equal=("-O0" "-O3 -march=native -ffp-contract=fast" "-O2 -frounding-math -fno-tr
 if [ -z "$quick" ] && grep -qsw avx512vl /proc/cpuinfo; then
   equal+=("-O3 -mavx512f -mavx512vl -ffp-contract=fast")
 fi
+# The same of nvcc, whose host half is the compiler that it finds.
+equal_nvcc=("-O3" "-O0" "-O1" "-O2" "-O3 -Xcompiler=-march=native,-ffp-contract=fast" "--use_fast_math"
+  "-ftz=true -prec-div=false -prec-sqrt=false -fmad=true" "-DNDEBUG -std=c++20" "-G")
 # Flags that a header may be unable to see: refused, or the expected digest.
 equal_or_refused=()
 [ -n "$quick" ] || equal_or_refused+=(
@@ -80,8 +83,7 @@ export here include expected work
   for compiler in "${compilers[@]}"; do
     case $compiler in
       *nvcc)
-        printf '%s\0' equal "$compiler" "-O3" equal "$compiler" "-O3 -Xcompiler=-march=native"
-        printf '%s\0' equal "$compiler" "--use_fast_math"
+        for flags in "${equal_nvcc[@]}"; do printf '%s\0' equal "$compiler" "$flags"; done
         printf '%s\0' refused "$compiler" "-Xcompiler=-ffast-math"
         continue ;;
     esac
