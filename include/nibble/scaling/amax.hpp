@@ -2,6 +2,7 @@
 // The scale that maps the largest magnitude of a tile to the largest element: NVFP4's own.
 #pragma once
 
+#include "nibble/arch/lanes/e4m3.hpp"
 #include "nibble/scaling/policy.hpp"
 #include "nibble/tensor_scale/current.hpp"
 
@@ -65,6 +66,33 @@ struct amax {
       return {scale, encode_multiplier(static_cast<float>(scale), f)};
     }
   }
+
+#if NIBBLE_HAS_LANES
+  /// Chooses for several tiles, a tile a lane; see scaling::chooses_each.
+  template <class Block, std::size_t Tiles>
+  static void choose_each(float const (&values)[Tiles][std::size_t{Block::size}],
+                          tensor_scale::factors const& f,
+                          chosen<typename Block::scale_type> (&scales)[Tiles]) noexcept
+      requires(Shape == tile::row && std::is_same_v<typename Block::scale_type, fp8_e4m3> &&
+               std::is_same_v<ScaleRule, format::nearest_even> &&
+               Tiles % std::size_t{arch::lanes::count} == 0) {
+    namespace lanes = arch::lanes;
+    constexpr float reciprocal = arch::divide(1.0f, target<typename Block::element_type>);
+    float const multiplier = arch::multiply(f.encode, reciprocal);
+    std::uint32_t amaxes[Tiles];
+    for (std::size_t t = 0; t < Tiles; ++t) amaxes[t] = row_amax_bits(values[t]);
+    for (std::size_t first = 0; first < Tiles; first += std::size_t{lanes::count}) {
+      auto const largest = lanes::load<lanes::floats>(amaxes + first);
+      auto const [codes, steps] =
+          lanes::round_to_e4m3(lanes::multiply(largest, lanes::floats{} + multiplier));
+      auto const encodes = encode_multipliers(steps, f);
+      for (std::size_t lane = 0; lane < std::size_t{lanes::count}; ++lane) {
+        scales[first + lane] = {fp8_e4m3::from_bits(static_cast<std::uint8_t>(codes[lane])),
+                                encodes[lane]};
+      }
+    }
+  }
+#endif
 };
 
 }  // namespace nibble::scaling

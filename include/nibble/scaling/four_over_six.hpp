@@ -96,16 +96,6 @@ struct four_over_six {
       }
     }
   }
-
- private:
-  /// scaling::encode_multiplier of several scales. Largest float's bits are below those of infinity.
-  static lanes::floats encode_multipliers(lanes::floats scale,
-                                          tensor_scale::factors const& f) noexcept {
-    using lanes::floats, lanes::integers;
-    floats const step = lanes::multiply(scale, floats{} + f.decode);
-    auto const bits = (integers)lanes::divide(floats{} + 1.0f, step) & lanes::magnitude_mask;
-    return (floats)lanes::smaller(bits, integers{} + 0x7F7F'FFFF);
-  }
 #endif
 };
 

@@ -116,4 +116,17 @@ template <std::size_t Rows, std::size_t Columns>
   return arch::minimum(arch::divide(1.0f, step), detail::largest_float);
 }
 
+#if NIBBLE_HAS_LANES
+/// The same of several scales.
+[[nodiscard]] inline arch::lanes::floats encode_multipliers(
+    arch::lanes::floats scale, tensor_scale::factors const& f) noexcept {
+  using arch::lanes::floats, arch::lanes::integers;
+  floats const step = arch::lanes::multiply(scale, floats{} + f.decode);
+  floats const ideal = arch::lanes::divide(floats{} + 1.0f, step);
+  // Magnitudes order like their bits, infinity and NaN above the largest float.
+  return (floats)arch::lanes::smaller((integers)ideal & arch::lanes::magnitude_mask,
+                                      integers{} + 0x7F7F'FFFF);
+}
+#endif
+
 }  // namespace nibble::scaling

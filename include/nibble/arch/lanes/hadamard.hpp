@@ -25,12 +25,12 @@ template <int Stride>
 template <std::size_t N, std::size_t Words>
 inline void flip_signs(float (&values)[N], std::uint32_t const (&signs)[Words]) noexcept {
   static_assert(Words * 32 >= N);
-  integers bit{};
-  for (int lane = 0; lane < count; ++lane) bit[lane] = 1 << lane;
+  integers to_sign{};
+  for (int lane = 0; lane < count; ++lane) to_sign[lane] = 31 - lane;
   for (std::size_t i = 0; i < N; i += count) {
     auto const word = static_cast<std::int32_t>(signs[i / 32] >> (i % 32));
-    integers const flip = ((integers{} + word) & bit) == bit;
-    store(load<integers>(values + i) ^ (flip & ~magnitude_mask), values + i);
+    integers const flip = ((integers{} + word) << to_sign) & ~magnitude_mask;
+    store(load<integers>(values + i) ^ flip, values + i);
   }
 }
 
@@ -62,7 +62,7 @@ inline void hadamard(float (&values)[N], float factor, bool to_bf16) noexcept {
       auto const bits = (integers)result;
       integers const rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) & ~0xFFFF;
       integers const is_nan = (bits & magnitude_mask) > infinity;
-      result = (floats)((rounded & ~is_nan) | (is_nan & 0x7FFF'0000));
+      result = (floats)(is_nan ? integers{} + 0x7FFF'0000 : rounded);
     }
     store(result, values + i * count);
   }
