@@ -9,18 +9,40 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
 
 namespace train_lm {
 
+namespace atomic_file_detail {
+
+/// The path itself, or what a link there leads to: the link stays.
+/// errors  std::runtime_error for what a file must not replace, a folder or a device.
+inline std::string destination_of(std::string const& path) {
+  std::error_code failure;
+  auto const status = std::filesystem::status(path, failure);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+    throw std::runtime_error("cannot write " + path + ": it is " +
+                             (std::filesystem::is_directory(status) ? "a folder" : "not a file"));
+  bool const is_link = std::filesystem::is_symlink(std::filesystem::symlink_status(path, failure));
+  return is_link && std::filesystem::exists(status) ? std::filesystem::canonical(path).string()
+                                                    : path;
+}
+
+}  // namespace atomic_file_detail
+
 /// Replaces the file at path by one with these bytes: a temporary file beside it is written,
-/// flushed to the disk and renamed. errors  std::system_error; the file at path is then what it
-/// was.
-inline void write_atomically(std::string const& path, std::string_view bytes) {
+/// flushed to the disk and renamed.
+/// errors  std::runtime_error (std::system_error where the system refuses); the file at path is
+///         then what it was.
+inline void write_atomically(std::string const& asked, std::string_view bytes) {
+  std::string const path = atomic_file_detail::destination_of(asked);
   std::string temporary = path + ".XXXXXX";
   int const file = ::mkstemp(temporary.data());
   auto const fail = [&](char const* what) {
@@ -52,6 +74,26 @@ inline void write_atomically(std::string const& path, std::string_view bytes) {
     ::fsync(directory);
     ::close(directory);
   }
+}
+
+/// errors  std::runtime_error unless write_atomically could begin; leaves nothing behind.
+inline void require_writable(std::string const& asked) {
+  std::string const path = atomic_file_detail::destination_of(asked);
+  std::string trial = path + ".XXXXXX";
+  int const file = ::mkstemp(trial.data());
+  if (file < 0) throw std::system_error(errno, std::generic_category(), "cannot write " + path);
+  ::close(file);
+  ::unlink(trial.c_str());
+}
+
+/// Makes a folder, and those above it, where there is none.
+/// errors  std::runtime_error if it cannot be made.
+inline void require_folder(std::string const& path) {
+  std::error_code failure;
+  std::filesystem::create_directories(path, failure);
+  if (std::error_code ignored; std::filesystem::is_directory(path, ignored)) return;
+  throw std::runtime_error("cannot make the folder " + path +
+                           (failure ? ": " + failure.message() : ""));
 }
 
 /// The bytes of a file.

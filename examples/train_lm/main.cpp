@@ -2,10 +2,7 @@
 // Trains the same model from the same seeds on the same batches once for each recipe, and compares.
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <filesystem>
+#include <csignal>
 #include <iostream>
 
 #include "train_lm/captured_gradient.hpp"
@@ -17,35 +14,13 @@
 #include "train_lm/job.hpp"
 #include "train_lm/outlier_figure.hpp"
 #include "train_lm/progress.hpp"
-#include "train_lm/quantization_config.hpp"
-#include "train_lm/report.hpp"
+#include "train_lm/results.hpp"
 
 namespace train_lm {
 namespace {
 
-/// errors  std::runtime_error unless a file can be put at this path.
-void require_writable(std::string const& path) {
-  if (path.empty()) return;
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored))
-    throw std::runtime_error("cannot write " + path + ": it is a folder");
-  std::string trial = path + ".XXXXXX";
-  int const file = ::mkstemp(trial.data());
-  if (file < 0) throw std::runtime_error("cannot write " + path + ": " + std::strerror(errno));
-  ::close(file);
-  ::unlink(trial.c_str());
-}
-
-void require_folder(std::string const& path) {
-  std::error_code failure;
-  std::filesystem::create_directories(path, failure);
-  if (!std::filesystem::is_directory(path, failure))
-    throw std::runtime_error("cannot make the folder " + path);
-  require_writable(path + "/report.md");
-}
-
 void draw_figures(command const& asked, text const& lines, parallel_for const& parallel) {
-  require_folder(asked.out);
+  require_results(asked.out, {"concentration.svg", "outliers.svg", "figures.md"});
   std::cerr << "training 50 steps for a gradient to quantize...\n";
   matrix<float> const gradient = captured_gradient(lines, 50, parallel);
   std::cerr << "averaging up to 1024 quantizations of it, for each estimator...\n";
@@ -55,61 +30,11 @@ void draw_figures(command const& asked, text const& lines, parallel_for const& p
   std::string const tables =
       "Relative squared error of the mean of B quantizations of a gradient:\n\n" +
       format_estimators(curves) + "\nOutlier tokens in a gradient:\n\n" + format_outliers(outliers);
+  std::cout << tables << std::flush;
   write_atomically(asked.out + "/concentration.svg", draw_estimators(curves));
   write_atomically(asked.out + "/outliers.svg", draw_outliers(outliers));
   write_atomically(asked.out + "/figures.md", tables);
-  std::cout << tables << "\nwritten: " << asked.out
-            << "/{concentration.svg,outliers.svg,figures.md}\n";
-}
-
-/// What the runs were, so that a table can be had again.
-std::string description(command const& asked, corpus const& from, run_result const& first) {
-  training_options const& options = asked.training;
-  char text[400];
-  std::snprintf(
-      text, sizeof text,
-      "%td parameters, %llu steps of %td x %td bytes, %llu seed%s from %llu, learning rate "
-      "%g, %s products\ntext: %s\n",
-      first.parameters, static_cast<unsigned long long>(options.steps), options.sequences,
-      options.length, static_cast<unsigned long long>(asked.seeds), asked.seeds == 1 ? "" : "s",
-      static_cast<unsigned long long>(options.seed), options.learning_rate,
-      asked.products == nibble::product::exact ? "exact" : "fast", from.origin.c_str());
-  return text;
-}
-
-void write_results(command const& asked, corpus const& from, job const& done) {
-  std::string const report =
-      description(asked, from, done.results().front()) + "\n" + format_table(done.results()) +
-      "\nGap: to bf16 with the same seed, so on the same batches; ±: standard "
-      "deviation over seeds.\nTraining loss: its moving average at the end. "
-      "Beyond 2 spreads: whether that gap is.\nTo zero, saturated: of gradient "
-      "elements, every 50th step.\n";
-  write_atomically(asked.out + "/loss.csv", format_csv(done.results()));
-  write_atomically(asked.out + "/loss.svg", draw_losses(done.results()));
-  write_atomically(asked.out + "/samples.txt", format_samples(done.results()));
-  write_atomically(asked.out + "/report.md", report + "\n" +
-                                                 format_differences(done.results(), "nvfp4") +
-                                                 "\n" + format_operands(done.results()));
-  std::cout << "\n" << report << "\n";
-  for (run_result const& each : done.results()) {
-    if (each.seed == asked.training.seed)
-      std::cout << each.recipe << " writes: " << each.sample << "\n\n";
-  }
-  std::cout << "written: " << asked.out << "/{report.md,loss.csv,loss.svg,samples.txt}\n";
-}
-
-/// Writes the folder RECIPE.SEED in the folder asked for.
-void write_export(command const& asked, trainer& done, text const& lines,
-                  parallel_for const& parallel) {
-  model<float> const& trained = done.trained_model();
-  nvfp4_model const exported =
-      export_nvfp4(trained, calibrate(trained, lines, done.options(), parallel));
-  std::string const folder =
-      asked.export_to + "/" + done.name() + "." + std::to_string(done.options().seed);
-  require_folder(folder);
-  write_atomically(folder + "/model.safetensors", format_safetensors(exported.weights));
-  write_atomically(folder + "/hf_quant_config.json", format_hf_quant_config(exported));
-  write_atomically(folder + "/config.json", format_config(trained.config(), exported));
+  std::cout << "\nwritten: " << asked.out << "/{concentration.svg,outliers.svg,figures.md}\n";
 }
 
 int train(command const& asked, corpus const& from, text const& lines,
@@ -127,10 +52,10 @@ int train(command const& asked, corpus const& from, text const& lines,
            parallel,
            std::move(before)};
   // Whatever could go wrong at the end goes wrong now, before anyone waits for it.
-  require_folder(asked.out);
-  require_writable(asked.save);
-  if (!asked.export_to.empty()) require_folder(asked.export_to);
   std::string const save = asked.save.empty() ? asked.out + "/stopped.safetensors" : asked.save;
+  require_results(asked.out, {"loss.csv", "loss.svg", "samples.txt", "report.md"});
+  require_writable(save);
+  if (!asked.export_to.empty()) require_folder(asked.export_to);
 
   std::cerr << "text: " << from.origin << ", " << from.bytes.size() << " bytes\n";
   catch_interrupts();
@@ -146,8 +71,13 @@ int train(command const& asked, corpus const& from, text const& lines,
                          },
                      .should_stop = [] { return stop_requested != 0; }};
   };
-  bool const finished = work.run_all(show, [&](trainer& done) {
-    if (!asked.export_to.empty()) write_export(asked, done, lines, parallel);
+  std::vector<exported_run> exported;
+  bool const finished = work.run_all(show, [&](trainer const& done) {
+    if (asked.export_to.empty()) return;
+    model<float> const& trained = done.trained_model();
+    exported.push_back(
+        {done.name() + "." + std::to_string(done.options().seed), trained.config(),
+         export_nvfp4(trained, calibrate(trained, lines, done.options(), parallel))});
   });
   if (!finished) {
     bar->stop();
@@ -155,8 +85,7 @@ int train(command const& asked, corpus const& from, text const& lines,
     std::cerr << "stopped and saved; to go on, add: --resume " << save << "\n";
     return 130;
   }
-  if (!asked.save.empty()) write_atomically(save, format_safetensors(work.checkpoint()));
-  write_results(asked, from, work);
+  give_results(asked, from, work, exported);
   return 0;
 }
 
@@ -185,7 +114,10 @@ int run_program(command const& asked) {
 
 int main(int count, char** values) {
   try {
-    return train_lm::run_program(train_lm::parse_command({values + 1, values + count}));
+    std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow then is an error like any other
+    int const status = train_lm::run_program(train_lm::parse_command({values + 1, values + count}));
+    if (!std::cout.flush()) throw std::runtime_error("cannot write to the standard output");
+    return status;
   } catch (std::exception const& failure) {
     std::cerr << "train_lm: " << failure.what() << '\n';
     return 2;

@@ -25,6 +25,7 @@ known_recipe entry(char const* name, char const* about) {
 std::vector<known_recipe> const& known_recipes() {
   using namespace ablations;
   namespace library = nibble::recipes;
+  // One line for each: its type, its name, and what `--help` says of it.
   static std::vector<known_recipe> const all{
       entry<library::bf16>("bf16", "the baseline: every operand rounded to BF16"),
       entry<library::fp8>("fp8", "E4M3, 128x128 weights, 1x128 activations and gradients"),
@@ -35,10 +36,8 @@ std::vector<known_recipe> const& known_recipes() {
       entry<nvfp4_no_hadamard>("nvfp4_no_hadamard", "nvfp4 without the rotation in wgrad"),
       entry<nvfp4_1d_weights>("nvfp4_1d_weights", "nvfp4 with weights in 1x16 blocks"),
       entry<nvfp4_no_bf16_layers>("nvfp4_no_bf16_layers", "nvfp4 in every layer"),
-      entry<nvfp4_sr_activations>("nvfp4_sr_activations",
-                                  "nvfp4 with activations rounded stochastically too"),
-      entry<nvfp4_no_tensor_scale>("nvfp4_no_tensor_scale",
-                                   "nvfp4 with gradients that lack the FP32 tensor scale"),
+      entry<nvfp4_sr_activations>("nvfp4_sr_activations", "nvfp4 with SR on activations too"),
+      entry<nvfp4_no_tensor_scale>("nvfp4_no_tensor_scale", "nvfp4, gradients without FP32 scale"),
       entry<mxfp4_nearest>("mxfp4_nearest", "MXFP4, all to nearest, no rotation"),
   };
   return all;

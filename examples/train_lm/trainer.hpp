@@ -60,7 +60,7 @@ class trainer {
     }
   }
 
-  model<float>& trained_model() { return model_; }
+  model<float> const& trained_model() const { return model_; }
   std::string const& name() const { return name_; }
   training_options const& options() const { return options_; }
   std::vector<double> const& losses() const { return losses_; }  ///< one for each step done

@@ -29,10 +29,31 @@ TEST_CASE("train_lm: a write that cannot succeed changes nothing") {
   std::string const taken = folder.path() + "/taken";
   std::filesystem::create_directory(taken);
   write_atomically(taken + "/inside", "kept");
-  CHECK_THROWS_AS(write_atomically(taken, "bytes"), std::system_error);  // a folder has the name
+  CHECK_THROWS_AS(write_atomically(taken, "bytes"), std::runtime_error);  // a folder has the name
   CHECK(read_file(taken + "/inside") == "kept");
   CHECK(folder.entries() == 1);
   CHECK_THROWS_AS(write_atomically(folder.path() + "/no/such/folder/file", "x"), std::system_error);
+  CHECK_THROWS_AS(require_writable(folder.path() + "/no/such/folder/file"), std::system_error);
+  CHECK_THROWS_AS(require_writable(taken), std::runtime_error);
+  CHECK_THROWS_AS(require_folder(taken + "/inside/more"), std::runtime_error);
+  require_folder(taken + "/deep/er");
+  require_writable(taken + "/deep/er/file");
+  CHECK(std::filesystem::is_empty(taken + "/deep/er"));
   CHECK_THROWS_AS(read_file(folder.path() + "/nothing"), std::runtime_error);
   CHECK_THROWS_AS(read_file(taken), std::runtime_error);
+}
+
+TEST_CASE("train_lm: a device is not replaced, and a link keeps leading where it led") {
+  for (char const* const path : {"/dev/null", "/dev/full"}) {
+    CHECK_THROWS_AS(require_writable(path), std::runtime_error);
+    CHECK_THROWS_AS(write_atomically(path, "bytes"), std::runtime_error);
+    CHECK(std::filesystem::is_character_file(path));
+  }
+  check::temporary_folder const folder;
+  std::string const link = folder.path() + "/link", there = folder.path() + "/there";
+  write_atomically(there, "old");
+  std::filesystem::create_symlink("there", link);
+  write_atomically(link, "new");
+  CHECK(std::filesystem::is_symlink(link));
+  CHECK(read_file(there) == "new");
 }

@@ -4,6 +4,7 @@
 import argparse
 import json
 import pathlib
+import resource
 import signal
 import subprocess
 import sys
@@ -139,6 +140,26 @@ def interruption(program):
     check("| nvfp4 | " in "".join(reports[0]) and "%" in reports[0][-1], "the tables are compared")
 
 
+def full_disk(program):
+    """Files that may not grow: the table is shown, the failure said, old files stay, nothing is left."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    arguments = program.command("--steps", "4", "--recipe", "bf16", "--out", "one", "--save", "one.st")
+    before = {path: path.read_bytes() for path in program.folder.rglob("*") if path.is_file()}
+    ended = subprocess.run(arguments, cwd=program.folder, capture_output=True, text=True,
+                           errors="replace", timeout=300, preexec_fn=limit)
+    check(ended.returncode == 2, f"full disk: exit {ended.returncode}")
+    check("| bf16 | " in ended.stdout, "full disk: no table")
+    check("cannot write one.st" in ended.stderr.splitlines()[-1], f"full disk: says {ended.stderr!r}")
+    after = {path: path.read_bytes() for path in program.folder.rglob("*") if path.is_file()}
+    check(before == after, "full disk: touched a file")
+    with open("/dev/full", "w", encoding="ascii") as full:
+        ended = subprocess.run(program.command("--help"), stdout=full, stderr=subprocess.PIPE,
+                               text=True, timeout=60)
+    check(ended.returncode == 2 and "standard output" in ended.stderr, "nobody reads what is printed")
+
+
 def refusals(program):
     refuses = program.refuses
     refuses("there are: bf16 fp8 nvfp4", "--recipe", "nvfp5")
@@ -158,6 +179,8 @@ def refusals(program):
     refuses("cannot make the folder", "--out", "text.txt")
     refuses("cannot write /no/such/folder/file", "--save", "/no/such/folder/file")
     refuses("it is a folder", "--save", "one")
+    refuses("/dev/full: it is not a file", "--save", "/dev/full")
+    refuses("cannot make the folder", "--out", "/proc/results")
     refuses("cannot make the folder", "--export", "text.txt")
     steps = ["--steps", "4", "--recipe", "bf16,nvfp4"]
     refuses("its steps is", "--steps", "5", "--recipe", "bf16,nvfp4", "--resume", "one.st")
@@ -188,6 +211,7 @@ def main():
         check(shown.returncode == 0 and "--resume FILE" in shown.stdout, "--help")
         runs(program)
         interruption(program)
+        full_disk(program)
         refusals(program)
     for problem in PROBLEMS:
         print(f"FAILED: {problem}")

@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include "train_lm/loss_chart.hpp"
+
 using namespace train_lm;
 
 namespace {
@@ -61,6 +63,31 @@ TEST_CASE("train_lm: without a baseline there are losses and no gaps") {
   CHECK(has(svg, "Training loss"));
   CHECK_FALSE(has(svg, "Difference"));
   CHECK(format_csv(runs) == "step,nvfp4.1\n1,3.000000\n2,2.000000\n3,1.000000\n");
+}
+
+TEST_CASE("train_lm: the table counts what became zero and what saturated, over all seeds") {
+  std::vector<run_result> runs{result_of("nvfp4", 1, 2, {2}), result_of("nvfp4", 2, 2, {2}),
+                               result_of("bf16", 1, 2, {2})};
+  for (std::size_t seed = 0; seed < 2; ++seed) {
+    for (auto const role : {nibble::operand_role::dgrad_dy, nibble::operand_role::wgrad_dy}) {
+      nibble::error_report& counted = runs[seed].statistics.by_role[static_cast<std::size_t>(role)];
+      counted.count = 100;
+      counted.flushed = 20;
+      counted.saturated = 3;
+    }
+    runs[seed].statistics.by_role[0].count = 1000;  // x: no gradient
+  }
+  runs[0].tokens_per_second = 500;  // the other was resumed after its end
+  std::string const table = format_table(runs);
+  CHECK(has(table, "| 80 (20.00 %) | 12 (3.00 %) | 500 |"));
+  CHECK(has(table, "| - | - | - |\n"));
+  CHECK(has(format_operands(runs), "| 40 (20.00 %) | 6 (3.00 %) |"));
+}
+
+TEST_CASE("train_lm: a sample cannot control a terminal") {
+  run_result wild = result_of("bf16", 1, 2, {2});
+  wild.sample = "a\x1b[2J_\r\n\tc\x7f\xc3\xa9";
+  CHECK(format_samples({wild}) == "== bf16, seed 1\na?[2J_?\n\tc?\xc3\xa9\n\n");
 }
 
 TEST_CASE("train_lm: a chart of several seeds has a band") {
