@@ -7,6 +7,7 @@
 #include "nibble/device/amax.cuh"
 #include "nibble/device/group.cuh"
 #include "nibble/device/status.cuh"
+#include "nibble/device/tile_kernel.cuh"
 
 namespace nibble::device {
 
@@ -68,17 +69,32 @@ template <class T, class Block, class Quantizer>
 __global__ void __launch_bounds__(threads_per_block)
     quantize_flat(T const* in, std::uint8_t* codes, typename Block::scale_type* scales,
                   float const* amax, matrix_index blocks, Quantizer q) {
-  auto const factors = Quantizer::prepare({amax != nullptr ? *amax : 0.0f});
+  float const first_amax = amax != nullptr ? *amax : 0.0f;
   matrix_index const step = static_cast<matrix_index>(gridDim.x) * blockDim.x;
-  for (matrix_index b = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x;
-       b < blocks; b += step) {
-    float values[1][std::size_t{Block::size}];
-    load_vectors(in + b * Block::size, values[0]);
-    q.transform_row(values[0]);
-    Block const made = q.encode(values, factors, static_cast<std::uint64_t>(b) * Block::size);
-    store_codes<true>(made.codes,
-                      codes + b * static_cast<matrix_index>(decltype(made.codes)::size_bytes));
-    scales[b] = made.scale;
+  matrix_index const first = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if constexpr (makes_sixteens<Quantizer>) {
+    __shared__ float table[sixteen_encoder<Quantizer>::table_size];
+    sixteen_encoder<Quantizer> const encoder(q, first_amax, table);
+    encoder.fill_table();
+    __syncthreads();
+    for (matrix_index b = first; b < blocks; b += step) {
+      float values[16];
+      load_vectors(in + b * 16, values);
+      encoder.transform(values);
+      reinterpret_cast<std::uint64_t*>(codes)[b] =
+          encoder(values, static_cast<std::uint64_t>(b) * 16, scales[b]);
+    }
+  } else {
+    auto const factors = Quantizer::prepare({first_amax});
+    for (matrix_index b = first; b < blocks; b += step) {
+      float values[1][std::size_t{Block::size}];
+      load_vectors(in + b * Block::size, values[0]);
+      q.transform_row(values[0]);
+      Block const made = q.encode(values, factors, static_cast<std::uint64_t>(b) * Block::size);
+      store_codes<true>(made.codes,
+                        codes + b * static_cast<matrix_index>(decltype(made.codes)::size_bytes));
+      scales[b] = made.scale;
+    }
   }
 }
 
@@ -147,20 +163,9 @@ status quantize_with_amax(::cuda::stream_ref stream, In const& in,
                           quantized_view<Block, ScaleLayout> const& out, Quantizer const& q) {
   using view = quantized_view<Block, ScaleLayout>;
   using value_type = std::remove_cv_t<typename In::value_type>;
-  static_assert(std::is_same_v<typename Quantizer::block_type, Block>,
-                "got a view of other blocks than the quantizer makes");
+  status const checked = detail::check_output<Quantizer>(in.extent(0), in.extent(1), out);
+  if (checked != status::success) return checked;
   auto const need = shape_for<Quantizer, ScaleLayout>(in.extent(0), in.extent(1));
-  auto const tiles = shape_for<Quantizer, ScaleLayout>(in.extent(0), in.extent(1), true);
-  if (out.rows() != need.rows || out.columns() != need.columns ||
-      (out.scales.extent(0) != need.scale_rows && out.scales.extent(0) != tiles.scale_rows) ||
-      out.scales.extent(1) != need.blocks_per_row() || out.amax.extent(0) != need.amax_rows ||
-      out.amax.extent(1) != need.amax_columns) {
-    return status::shape_mismatch;
-  }
-  if (out.codes.stride(1) != 1 || out.codes.stride(0) % Block::size != 0 ||
-      out.codes.stride(0) < need.pitch()) {
-    return status::code_layout;
-  }
   if (need.rows == 0 || need.columns == 0) return status::success;
 
   bool const whole = in.extent(1) % Block::size == 0 && in.stride(1) == 1 &&
@@ -170,10 +175,31 @@ status quantize_with_amax(::cuda::stream_ref stream, In const& in,
                      out.codes.data_handle().first == 0 && out.codes.stride(0) == need.pitch();
   constexpr int threads = detail::threads_per_block;
   bool done = false;
+  if constexpr (makes_sixteens<Quantizer>) {
+    // Rows that lie across: the columns of the matrix they lie in.
+    auto const turned = transposed(in);
+    if (in.stride(1) != 1 && detail::is_tileable(turned) && detail::has_wide_codes(out)) {
+      if (detail::launch_tiles(stream.get(), turned, detail::no_side{}, detail::no_side{}, q,
+                               out) != status::success) {
+        return status::launch_failed;
+      }
+      done = true;
+    }
+  }
+  if constexpr (makes_sixteens<Quantizer> &&
+                std::is_same_v<ScaleLayout, layout::scale_tile_128x4>) {
+    // The tile kernel writes these scales 16 bytes at a time.
+    if (!done && detail::is_tileable(in) && detail::has_wide_codes(out)) {
+      if (detail::launch_tiles(stream.get(), in, q, out, detail::no_side{}, detail::no_side{}) !=
+          status::success) {
+        return status::launch_failed;
+      }
+      done = true;
+    }
+  }
   if constexpr (Quantizer::is_one_block && Quantizer::has_one_amax &&
-                std::is_same_v<ScaleLayout, ::cuda::std::layout_right> &&
-                std::is_same_v<typename Quantizer::transform_type, transform::identity>) {
-    if (whole && in.stride(0) == in.extent(1)) {
+                std::is_same_v<ScaleLayout, ::cuda::std::layout_right>) {
+    if (!done && whole && in.stride(0) == in.extent(1)) {
       matrix_index const blocks = out.rows() * need.blocks_per_row();
       detail::quantize_flat<value_type, Block>
           <<<detail::grid_for(blocks), threads, 0, stream.get()>>>(
@@ -185,7 +211,7 @@ status quantize_with_amax(::cuda::stream_ref stream, In const& in,
   if constexpr (Quantizer::group.rows == 16 && Quantizer::group.columns == 16 &&
                 Quantizer::has_one_amax &&
                 scaling::needs_amax_only<typename Quantizer::scaling_type, Block>) {
-    if (whole && in.extent(0) % 16 == 0) {
+    if (!done && whole && in.extent(0) % 16 == 0) {
       matrix_index const across = out.columns() / 16, down = out.rows() / 16;
       // About eight tiles a thread: the factors then cost little, and every SM has work.
       auto const wide =
@@ -213,12 +239,7 @@ status quantize_with_amax(::cuda::stream_ref stream, In const& in,
           <<<detail::grid_for(groups), threads, 0, stream.get()>>>(in, out, q);
     }
   }
-  if constexpr (requires { ScaleLayout::tile_rows; }) {
-    if (out.scales.mapping().is_whole() && !out.scales.mapping().is_exhaustive()) {
-      detail::clear_padding<view><<<detail::grid_for(out.scales.mapping().required_span_size()),
-                                    threads, 0, stream.get()>>>(out);
-    }
-  }
+  detail::launch_clear_padding(stream.get(), out);
   return cudaPeekAtLastError() == cudaSuccess ? status::success : status::launch_failed;
 }
 
