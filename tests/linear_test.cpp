@@ -5,11 +5,15 @@
 #include <cmath>
 #include <vector>
 
+#include <nibble/gradient/differentiable.hpp>
+#include <nibble/gradient/masked.hpp>
 #include <nibble/linear.hpp>
 #include <nibble/recipes/bf16.hpp>
 #include <nibble/recipes/fp8.hpp>
 #include <nibble/recipes/mxfp4.hpp>
 #include <nibble/recipes/nvfp4.hpp>
+#include <nibble/recipes/quartet2.hpp>
+#include <nibble/scaling/clipped.hpp>
 
 #include "support/matrices.hpp"
 
@@ -172,4 +176,143 @@ TEST_CASE("shapes that do not fit and a backward without a forward are refused")
       "nibble::linear::backward: got dy 48 x 72, dx 72 x 40, dW 72 x 40; need the shapes of y, x and W "
       "of the last forward",
       std::invalid_argument);
+}
+
+namespace {
+
+using fprop_rows = nibble::operand<nibble::quantizer<>>;
+using mxfp8_rows = nibble::operand<
+    nibble::quantizer<nibble::mxfp8_block,
+                      nibble::scaling::power_of_two<nibble::scaling::exponent_rule::round_up>>>;
+
+/// nvfp4 with a rule, or a second product, of its own.
+struct mixed : nibble::recipes::nvfp4 {
+  using channels = nibble::mixed_channels<mxfp8_rows, 10>;
+};
+struct augmented : nibble::recipes::nvfp4 {
+  using channels = nibble::augmented_channels<fprop_rows, 10>;
+};
+using clipped_rows = nibble::operand<nibble::quantizer<nibble::nvfp4_block, nibble::scaling::clipped<1, 2>>>;
+struct masked : nibble::recipe<clipped_rows, fprop_rows, nibble::bf16_operand, nibble::bf16_operand,
+                               nibble::bf16_operand, nibble::bf16_operand> {
+  using x_gradient = nibble::gradient::masked;
+};
+struct smooth : nibble::recipe<fprop_rows, fprop_rows, nibble::bf16_operand, nibble::bf16_operand,
+                               nibble::bf16_operand, nibble::bf16_operand> {
+  using w_gradient = nibble::gradient::differentiable<>;
+};
+struct unmasked : masked {
+  using x_gradient = nibble::gradient::straight_through;
+};
+struct straight : smooth {
+  using w_gradient = nibble::gradient::straight_through;
+};
+
+/// Four of 40 channels thirty times hotter.
+tensors with_hot_channels() {
+  tensors t;
+  for (matrix_index i = 0; i < tokens; ++i) {
+    for (matrix_index const j : {3, 17, 18, 39}) t.x(i, j) *= 30;
+  }
+  return t;
+}
+
+template <class Recipe>
+double forward_error() {
+  tensors t = with_hot_channels();
+  nibble::linear<Recipe, product::exact>{}.infer(t.x.view(), t.w.view(), t.y.view(), key);
+  auto const as_double = [](float v) { return static_cast<double>(v); };
+  return error_of(t.y, inputs, [&](auto i, auto j, auto k) {
+    return as_double(t.x(i, k)) * as_double(t.w(j, k));
+  });
+}
+
+}  // namespace
+
+TEST_CASE("hot channels in eight bits, or what they lost multiplied once more, mend the forward pass") {
+  double const plain = forward_error<nibble::recipes::nvfp4>();
+  CHECK(forward_error<mixed>() < 0.6 * plain);
+  CHECK(forward_error<augmented>() < 0.98 * plain);  // what W lost, most of it, is still lost
+}
+
+TEST_CASE("mixed channels are two products: the rest with zeros in their place, and they alone") {
+  tensors t = with_hot_channels();
+  nibble::linear<mixed, product::exact>{}.infer(t.x.view(), t.w.view(), t.y.view(), key);
+  std::vector<matrix_index> const hot{3, 17, 18, 39};
+  auto cold = t.x;
+  fixture::matrix<> hot_x(tokens, 4), hot_w(outputs, 4), expected(tokens, outputs);
+  for (std::size_t h = 0; h < 4; ++h) {
+    auto const column = static_cast<matrix_index>(h);
+    for (matrix_index i = 0; i < tokens; ++i) {
+      hot_x(i, column) = t.x(i, hot[h]);
+      cold(i, hot[h]) = 0;
+    }
+    for (matrix_index i = 0; i < outputs; ++i) hot_w(i, column) = t.w(i, hot[h]);
+  }
+  mixed::fprop_x::quantizer const qx{};
+  mixed::fprop_w::quantizer const qw{};
+  mxfp8_rows::quantizer const q8{};
+  nibble::matmul<product::exact>(nibble::quantized(cold.view(), qx).view(), qx,
+                                 nibble::quantized(t.w.view(), qw).view(), qw, expected.view());
+  nibble::matmul<product::ordered>(nibble::quantized(hot_x.view(), q8).view(), q8,
+                                   nibble::quantized(hot_w.view(), q8).view(), q8, expected.view(),
+                                   nibble::epilogue{.beta = 1});
+  CHECK(expected.values == t.y.values);
+}
+
+TEST_CASE("a masked gradient is the plain one with zeros where x saturated") {
+  tensors with, without;
+  with.run<masked, product::exact>();
+  without.run<unmasked, product::exact>();
+  CHECK(with.y.values == without.y.values);
+  CHECK(with.dw.values == without.dw.values);
+  int zeros = 0, wrong = 0;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(tokens * inputs); ++i) {
+    zeros += with.dx.values[i] == 0 && without.dx.values[i] != 0;
+    wrong += with.dx.values[i] != 0 && with.dx.values[i] != without.dx.values[i];
+  }
+  CHECK(wrong == 0);
+  CHECK(zeros >= tokens * 3);  // the largest of every block
+  CHECK(zeros < tokens * inputs / 2);
+}
+
+TEST_CASE("a differentiable rule scales the gradient of the weights, each call's own") {
+  tensors with, without;
+  with.run<smooth, product::exact>();
+  without.run<straight, product::exact>();
+  CHECK(with.dx.values == without.dx.values);
+  nibble::quantizer<> const q{};
+  auto const w = nibble::quantized(with.w.view(), q);
+  auto const f = q.prepare({w.amax()[0]});
+  int wrong = 0;
+  for (matrix_index i = 0; i < outputs; ++i) {
+    for (matrix_index j = 0; j < inputs; ++j) {
+      float const scaled =
+          with.w(i, j) * nibble::scaling::encode_multiplier(static_cast<float>(w.view().scale(i, j / 16)), f);
+      float const factor = nibble::gradient::differentiable<>::factor<nibble::fp4_e2m1>(scaled);
+      wrong += with.dw(i, j) != without.dw(i, j) * factor;
+    }
+  }
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("behind a bf16 forward the backward products quantize as before, from fresh tensors") {
+  using switched = nibble::with_bf16_forward<nibble::recipes::nvfp4>;
+  static_assert(switched::dgrad_w::from == nibble::operand_source::fresh);
+  tensors before, after;
+  before.run<nibble::recipes::nvfp4, product::exact>();
+  after.run<switched, product::exact>();
+  CHECK(before.dx.values == after.dx.values);  // square tiles: fresh and reused codes are the same
+  CHECK(before.dw.values == after.dw.values);
+  CHECK(before.y.values != after.y.values);
+}
+
+TEST_CASE("a transform wider than the summed dimension does not stop a backward pass") {
+  // 72 outputs and 48 tokens are no multiples of 128: the last group is completed with zeros.
+  tensors t;
+  t.run<nibble::recipes::quartet2, product::exact>();
+  auto const as_double = [](float v) { return static_cast<double>(v); };
+  CHECK(error_of(t.dx, outputs, [&](auto i, auto j, auto k) {
+          return as_double(t.dy(i, k)) * as_double(t.w(k, j));
+        }) < 0.3);
 }

@@ -19,9 +19,10 @@ struct epilogue {
 
 namespace detail {
 
-/// 1 / (range A * range B) in FP32, for ranges of 1 (no tensor scale) or 2688 and the like.
+/// 1 / (range A * range B) in FP32, for ranges of 1 (no tensor scale) or 2688 and the like, times the
+/// gain of outer scales that are constants.
 template <class QuantizerA, class QuantizerB>
-[[nodiscard]] constexpr float alpha_constant() noexcept {
+[[nodiscard]] NIBBLE_HD constexpr float alpha_constant() noexcept {
   double denominator = 1;
   if constexpr (QuantizerA::outer::bound > 0) {
     denominator *=
@@ -31,7 +32,10 @@ template <class QuantizerA, class QuantizerB>
     denominator *=
         static_cast<double>(QuantizerB::outer::template range<typename QuantizerB::element_type>);
   }
-  return static_cast<float>(1.0 / denominator);
+  double gain = 1;
+  if constexpr (requires { QuantizerA::outer::gain; }) gain *= QuantizerA::outer::gain;
+  if constexpr (requires { QuantizerB::outer::gain; }) gain *= QuantizerB::outer::gain;
+  return static_cast<float>(gain / denominator);
 }
 
 }  // namespace detail

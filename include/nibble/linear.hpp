@@ -2,130 +2,24 @@
 // A linear layer's three products under a recipe: fprop, dgrad and wgrad on the host.
 #pragma once
 
-#include "nibble/bf16.hpp"
-#include "nibble/matmul.hpp"
-#include "nibble/metrics.hpp"
-#include "nibble/random/philox.hpp"
-#include "nibble/random/stream.hpp"
-#include "nibble/recipe.hpp"
+#include "nibble/detail/host_linear.hpp"
+#include "nibble/hot_channels.hpp"
+#include "nibble/layer_key.hpp"
+#include "nibble/mean_split.hpp"
 #include "nibble/transpose.hpp"
 
 namespace nibble {
 
-/// The six tensors of a layer that may draw random numbers; the role of their streams.
-enum class operand_role : std::uint32_t { fprop_x, fprop_w, dgrad_dy, dgrad_w, wgrad_dy, wgrad_x };
-
-/// Which random numbers a call draws: a run that stops and resumes with the same keys gives the
-/// same bits.
-struct layer_key {
-  std::uint64_t seed = 0;
-  std::uint32_t layer = 0;
-  std::uint64_t step = 0;
-
-  [[nodiscard]] constexpr random::philox4x32<> source(operand_role role) const noexcept {
-    bool const is_transposed = role >= operand_role::wgrad_dy || role == operand_role::dgrad_w;
-    return {
-        seed,
-        random::stream_id{static_cast<std::uint32_t>(role), layer, step, is_transposed}.value()};
-  }
-};
-
-namespace detail {
-
-/// A quantizer of this type that draws from `source` where it draws at all.
-template <class Quantizer>
-[[nodiscard]] constexpr Quantizer keyed(random::philox4x32<> source) noexcept {
-  Quantizer q{};
-  if constexpr (Quantizer::rounding_type::is_stochastic) q.rounding.source = source;
-  return q;
-}
-
-/// An operand as a product wants it: codes, or bf16 values.
-template <class Operand>
-struct stored_operand {
-  quantized_by<typename Operand::quantizer> matrix;
-
-  [[nodiscard]] matrix_index rows() const noexcept { return matrix.shape().rows; }
-  [[nodiscard]] matrix_index columns() const noexcept { return matrix.shape().columns; }
-};
-
-template <>
-struct stored_operand<bf16_operand> {
-  std::vector<bf16> values;
-  matrix_index row_count = 0, column_count = 0;
-
-  [[nodiscard]] matrix_index rows() const noexcept { return row_count; }
-  [[nodiscard]] matrix_index columns() const noexcept { return column_count; }
-};
-
-/// Makes an operand from a high-precision matrix.
-template <class Operand, class In, class Parallel>
-[[nodiscard]] stored_operand<Operand> make_operand(In const& in, random::philox4x32<> source,
-                                                   error_report* report, Parallel const& parallel) {
-  if constexpr (Operand::is_quantized) {
-    auto const q = keyed<typename Operand::quantizer>(source);
-    stored_operand<Operand> result{quantized(in, q, parallel)};
-    if (report != nullptr) *report += compare(in, result.matrix.view(), q, parallel);
-    return result;
-  } else {
-    stored_operand<Operand> result{{}, in.extent(0), in.extent(1)};
-    result.values.resize(static_cast<std::size_t>(in.extent(0) * in.extent(1)));
-    parallel(in.extent(0), grain_for(1, in.extent(1)), [&](matrix_index first, matrix_index last) {
-      for (matrix_index i = first; i < last; ++i) {
-        for (matrix_index j = 0; j < in.extent(1); ++j) {
-          result.values[static_cast<std::size_t>(i * in.extent(1) + j)] =
-              bf16(static_cast<float>(in(i, j)));
-        }
-      }
-    });
-    return result;
-  }
-}
-
-template <class Real, int Rows, class Parallel>
-[[nodiscard]] panels<Real, Rows> to_panels(stored_operand<bf16_operand> const& in,
-                                           Parallel const& parallel) {
-  panels<Real, Rows> result(in.row_count, in.column_count);
-  parallel(in.row_count, grain_for(1, in.column_count), [&](matrix_index first, matrix_index last) {
-    for (matrix_index i = first; i < last; ++i) {
-      for (matrix_index k = 0; k < in.column_count; ++k) {
-        auto const value = in.values[static_cast<std::size_t>(i * in.column_count + k)];
-        result.at(i, k) = static_cast<Real>(static_cast<float>(value));
-      }
-    }
-  });
-  return result;
-}
-
-/// out = A B^T + beta out. bf16 operands: FP32 sums in fast mode, FP64 sums in increasing k
-/// otherwise (products of bf16 are exact in FP64, so fusing cannot change them).
-template <product Mode, class A, class B, class Out, class Parallel>
-void multiply_operands(stored_operand<A> const& a, stored_operand<B> const& b, Out const& out,
-                       float beta, Parallel const& parallel) {
-  epilogue const e{.beta = beta};
-  if constexpr (A::is_quantized) {
-    using scale_a = typename A::quantizer::scale_type;
-    using scale_b = typename B::quantizer::scale_type;
-    constexpr bool is_e4m3 = std::is_same_v<scale_a, fp8_e4m3> && std::is_same_v<scale_b, fp8_e4m3>;
-    constexpr product mode = Mode == product::exact && !is_e4m3 ? product::ordered : Mode;
-    matmul<mode>(a.matrix.view(), typename A::quantizer{}, b.matrix.view(), typename B::quantizer{},
-                 out, e, parallel);
-  } else {
-    using Real = std::conditional_t<Mode == product::fast, float, double>;
-    matmul_panels(
-        to_panels<Real, tile_rows>(a, parallel), to_panels<Real, tile_columns<Real>>(b, parallel),
-        [](matrix_index, matrix_index) { return 1.0f; }, out, e, parallel);
-  }
-}
-
-}  // namespace detail
-
 /// The products of y = x W^T and of its gradients under a recipe.
 ///
 /// shape   x: tokens x inputs, W: outputs x inputs, y: tokens x outputs; any strides.
-/// rule    operands are quantized as Recipe says, from the tensors given; products as Mode says
-///         (exact turns to ordered where a format has no exact sum). Between forward and backward
-///         it keeps codes only: of x along tokens and of W along outputs.
+/// rule    operands are quantized as Recipe says, from the tensors given or from earlier codes;
+///         products as Mode says (exact turns to ordered where a format has no exact sum). Between
+///         forward and backward it keeps codes only: of x along tokens and of W along outputs (and
+///         gradient factors, where the recipe has a rule). A recipe that splits the mean quantizes x
+///         and dy less the means of their columns, mu and nu, and adds W mu to every row of y, nu W
+///         to every row of dx, and tokens * nu mu^T to dW. Hot channels are a second product, added
+///         to y.
 /// errors  std::invalid_argument for shapes that do not fit or a backward without a forward,
 ///         std::runtime_error as quantize.
 /// bits    with exact or ordered products: identical on every machine, for any number of threads.
@@ -137,14 +31,25 @@ class linear {
   /// y = x W^T.
   template <class X, class W, class Y, class Parallel = threads>
   void forward(X const& x, W const& w, Y const& y, layer_key key, Parallel const& parallel = {}) {
-    auto const fprop_w = fprop(x, w, y, key, parallel);
-    wgrad_x_ = make<typename Recipe::wgrad_x>(transposed(x), key, operand_role::wgrad_x, parallel);
-    if constexpr (Recipe::dgrad_w::from == operand_source::forward) {
-      dgrad_w_.matrix = transpose_tiles<typename Recipe::dgrad_w::quantizer>(fprop_w.matrix.view());
-    } else {
-      dgrad_w_ =
-          make<typename Recipe::dgrad_w>(transposed(w), key, operand_role::dgrad_w, parallel);
-    }
+    with_mean_split(x, parallel, [&](auto const& rest, std::vector<float> const& means) {
+      auto const made = fprop(rest, w, y, key, parallel);
+      if constexpr (Recipe::splits_mean)
+        add_rank_one(y, 1, {}, times_rows(w, means, parallel), parallel);
+      make_again<typename Recipe::wgrad_x, typename Recipe::fprop_x>(
+          wgrad_x_, made.x, rest, key, operand_role::fprop_x, operand_role::wgrad_x, parallel);
+      make_again<typename Recipe::dgrad_w, typename Recipe::fprop_w>(
+          dgrad_w_, made.w, w, key, operand_role::fprop_w, operand_role::dgrad_w, parallel);
+      if constexpr (!Recipe::x_gradient::passes_all) {
+        x_factors_ = detail::gradient_factors<typename Recipe::x_gradient>(rest, made.x);
+      }
+      if constexpr (!Recipe::w_gradient::passes_all) {
+        w_factors_ = detail::gradient_factors<typename Recipe::w_gradient>(w, made.w);
+      }
+      if constexpr (Recipe::splits_mean) {
+        x_means_ = means;
+        w_ = copied(w);
+      }
+    });
     has_forward_ = true;
   }
 
@@ -152,7 +57,11 @@ class linear {
   template <class X, class W, class Y, class Parallel = threads>
   void infer(X const& x, W const& w, Y const& y, layer_key key,
              Parallel const& parallel = {}) const {
-    static_cast<void>(fprop(x, w, y, key, parallel));
+    with_mean_split(x, parallel, [&](auto const& rest, std::vector<float> const& means) {
+      static_cast<void>(fprop(rest, w, y, key, parallel));
+      if constexpr (Recipe::splits_mean)
+        add_rank_one(y, 1, {}, times_rows(w, means, parallel), parallel);
+    });
   }
 
   /// dx = dy W and dW += dy^T x, for the x and W of the last forward.
@@ -162,38 +71,112 @@ class linear {
     detail::require(has_forward_, "nibble::linear::backward: got no forward before it");
     detail::require(dx.extent(0) == dy.extent(0) && dx.extent(1) == dgrad_w_.rows() &&
                         dw.extent(0) == dy.extent(1) && dw.extent(1) == wgrad_x_.rows() &&
-                        dgrad_w_.columns() == dy.extent(1),
+                        fits(dgrad_w_, dy.extent(1)) && fits(wgrad_x_, dy.extent(0)),
                     "nibble::linear::backward: got dy " +
                         detail::shape_text(dy.extent(0), dy.extent(1)) + ", dx " +
                         detail::shape_text(dx.extent(0), dx.extent(1)) + ", dW " +
                         detail::shape_text(dw.extent(0), dw.extent(1)) +
                         "; need the shapes of y, x and W of the last forward");
-    auto const dgrad_dy =
-        make<typename Recipe::dgrad_dy>(dy, key, operand_role::dgrad_dy, parallel);
-    detail::multiply_operands<Mode>(dgrad_dy, dgrad_w_, dx, 0.0f, parallel);
-    auto const wgrad_dy =
-        make<typename Recipe::wgrad_dy>(transposed(dy), key, operand_role::wgrad_dy, parallel);
-    detail::multiply_operands<Mode>(wgrad_dy, wgrad_x_, dw, 1.0f, parallel);
+    with_mean_split(dy, parallel, [&](auto const& rest, std::vector<float> const& means) {
+      auto const dgrad_dy =
+          make<typename Recipe::dgrad_dy>(rest, key, operand_role::dgrad_dy, parallel);
+      detail::multiply_operands<Mode>(dgrad_dy, dgrad_w_, dx, 0.0f, parallel);
+      detail::stored_operand<typename Recipe::wgrad_dy> wgrad_dy;
+      make_again<typename Recipe::wgrad_dy, typename Recipe::dgrad_dy>(
+          wgrad_dy, dgrad_dy, rest, key, operand_role::dgrad_dy, operand_role::wgrad_dy, parallel);
+      if constexpr (Recipe::w_gradient::passes_all) {
+        detail::multiply_operands<Mode>(wgrad_dy, wgrad_x_, dw, 1.0f, parallel);
+      } else {  // the rule is for this gradient alone, not for what dW held before
+        detail::float_matrix fresh{std::vector<float>(w_factors_.size()), dw.extent(0),
+                                   dw.extent(1)};
+        detail::multiply_operands<Mode>(wgrad_dy, wgrad_x_, fresh.view(), 0.0f, parallel);
+        detail::scale_by(fresh.view(), w_factors_);
+        for (matrix_index i = 0; i < dw.extent(0); ++i) {
+          for (matrix_index j = 0; j < dw.extent(1); ++j) dw(i, j) += fresh.view()(i, j);
+        }
+      }
+      if constexpr (Recipe::splits_mean) {
+        add_rank_one(dx, 1, {}, times_rows(transposed(w_.view()), means, parallel), parallel);
+        add_rank_one(dw, static_cast<float>(dy.extent(0)), means, x_means_, parallel);
+      }
+    });
+    if constexpr (!Recipe::x_gradient::passes_all) detail::scale_by(dx, x_factors_);
   }
 
   /// Where to add up the quantization errors of the operands, by role; null: they are not measured.
   void watch(error_report (*reports)[6]) noexcept { reports_ = reports; }
 
  private:
-  /// Writes y; returns the weights as they were multiplied, which dgrad may want.
+  struct forward_operands {
+    detail::stored_operand<typename Recipe::fprop_x> x;
+    detail::stored_operand<typename Recipe::fprop_w> w;
+  };
+
+  /// Could this operand be of a matrix with so many columns? A transform may have added some.
+  template <class Operand>
+  [[nodiscard]] static bool fits(detail::stored_operand<Operand> const& operand,
+                                 matrix_index columns) noexcept {
+    matrix_index size = 1;
+    if constexpr (Operand::is_quantized) size = Operand::quantizer::transform_type::size;
+    return operand.columns() == detail::ceil_div(columns, size) * size;
+  }
+
+  /// Writes y; returns the operands as they were multiplied, which the backward products may want.
   template <class X, class W, class Y, class Parallel>
-  [[nodiscard]] auto fprop(X const& x, W const& w, Y const& y, layer_key key,
-                           Parallel const& parallel) const {
+  [[nodiscard]] forward_operands fprop(X const& x, W const& w, Y const& y, layer_key key,
+                                       Parallel const& parallel) const {
     detail::require(
         x.extent(1) == w.extent(1) && y.extent(0) == x.extent(0) && y.extent(1) == w.extent(0),
         "nibble::linear: got x " + detail::shape_text(x.extent(0), x.extent(1)) + ", W " +
             detail::shape_text(w.extent(0), w.extent(1)) + ", y " +
             detail::shape_text(y.extent(0), y.extent(1)) +
             "; need tokens x inputs, outputs x inputs, tokens x outputs");
-    auto const fprop_x = make<typename Recipe::fprop_x>(x, key, operand_role::fprop_x, parallel);
+    using channels = typename Recipe::channels;
     auto fprop_w = make<typename Recipe::fprop_w>(w, key, operand_role::fprop_w, parallel);
-    detail::multiply_operands<Mode>(fprop_x, fprop_w, y, 0.0f, parallel);
-    return fprop_w;
+    if constexpr (channels::percent == 0) {
+      auto fprop_x = make<typename Recipe::fprop_x>(x, key, operand_role::fprop_x, parallel);
+      detail::multiply_operands<Mode>(fprop_x, fprop_w, y, 0.0f, parallel);
+      return {std::move(fprop_x), std::move(fprop_w)};
+    } else {
+      auto const hot = hot_channels(x, channels::percent, parallel);
+      auto const width = static_cast<matrix_index>(hot.size());
+      detail::float_matrix main = copied(x), apart{gathered(x, hot), x.extent(0), width};
+      if constexpr (!channels::is_residual) main.values = without(x, hot);
+      auto fprop_x =
+          make<typename Recipe::fprop_x>(main.view(), key, operand_role::fprop_x, parallel);
+      detail::multiply_operands<Mode>(fprop_x, fprop_w, y, 0.0f, parallel);
+      if constexpr (channels::is_residual) {
+        auto const back = detail::decoded(
+            fprop_x, x.extent(1),
+            keyed<typename Recipe::fprop_x::quantizer>(key, operand_role::fprop_x), parallel);
+        auto const kept = gathered(back.view(), hot);
+        for (std::size_t i = 0; i < kept.size(); ++i) {
+          apart.values[i] = arch::subtract(apart.values[i], kept[i]);
+        }
+      }
+      detail::float_matrix const w_apart{gathered(w, hot), w.extent(0), width};
+      using high = typename channels::high;
+      detail::multiply_operands<Mode>(
+          make<high>(apart.view(), key, operand_role::fprop_x, parallel),
+          make<high>(w_apart.view(), key, operand_role::fprop_w, parallel), y, 1.0f, parallel);
+      return {std::move(fprop_x), std::move(fprop_w)};
+    }
+  }
+
+  /// Makes the operand of a later product: from its tensor, or from the codes of the earlier one.
+  template <class Operand, class Earlier, class In, class Parallel>
+  void make_again(detail::stored_operand<Operand>& result,
+                  detail::stored_operand<Earlier> const& earlier, In const& in, layer_key key,
+                  operand_role before, operand_role role, Parallel const& parallel) const {
+    if constexpr (Operand::from == operand_source::forward) {
+      result.matrix = transpose_tiles<typename Operand::quantizer>(earlier.matrix.view());
+    } else if constexpr (Operand::from == operand_source::requantized) {
+      auto const back = detail::decoded(earlier, in.extent(1),
+                                        keyed<typename Earlier::quantizer>(key, before), parallel);
+      result = make<Operand>(transposed(back.view()), key, role, parallel);
+    } else {
+      result = make<Operand>(transposed(in), key, role, parallel);
+    }
   }
 
   template <class Operand, class In, class Parallel>
@@ -201,11 +184,36 @@ class linear {
                           Parallel const& parallel) const {
     error_report* const report =
         reports_ == nullptr ? nullptr : &(*reports_)[static_cast<std::size_t>(role)];
-    return detail::make_operand<Operand>(in, key.source(role), report, parallel);
+    if constexpr (Operand::is_quantized) {
+      return detail::make_operand<Operand>(in, keyed<typename Operand::quantizer>(key, role),
+                                           report, parallel);
+    } else {
+      return detail::make_operand<Operand>(in, 0, report, parallel);
+    }
+  }
+
+  /// Calls body(matrix, means): the matrix as it is and no means, or its rows less their mean.
+  template <class In, class Parallel, class Body>
+  static void with_mean_split(In const& in, Parallel const& parallel, Body const& body) {
+    if constexpr (Recipe::splits_mean) {
+      auto const means = column_means(in, parallel);
+      detail::float_matrix const rest{centered(in, means, parallel), in.extent(0), in.extent(1)};
+      body(rest.view(), means);
+    } else {
+      body(in, std::vector<float>());
+    }
+  }
+
+  template <class In>
+  [[nodiscard]] static detail::float_matrix copied(In const& in) {
+    return {without(in, {}), in.extent(0), in.extent(1)};
   }
 
   detail::stored_operand<typename Recipe::wgrad_x> wgrad_x_;
   detail::stored_operand<typename Recipe::dgrad_w> dgrad_w_;
+  std::vector<float> x_factors_, w_factors_;  // of gradient rules other than straight_through
+  std::vector<float> x_means_;                // of a recipe that splits the mean
+  detail::float_matrix w_;
   error_report (*reports_)[6] = nullptr;
   bool has_forward_ = false;
 };

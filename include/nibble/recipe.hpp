@@ -3,15 +3,20 @@
 // through.
 #pragma once
 
+#include "nibble/gradient/straight_through.hpp"
+#include "nibble/precision_plan.hpp"
 #include "nibble/quantizer.hpp"
+#include "nibble/scaling/adaptive.hpp"
+#include "nibble/scaling/exhaustive.hpp"
 #include "nibble/scaling/four_over_six.hpp"
 
 namespace nibble {
 
 /// Where a quantized operand comes from.
 enum class operand_source {
-  fresh,    // the high-precision tensor
-  forward,  // the codes that fprop used, transposed: fprop and dgrad then see the same numbers
+  fresh,        // the high-precision tensor
+  forward,      // the codes of the earlier product, transposed: both then see the same numbers
+  requantized,  // the numbers that those codes stand for, quantized again along the other dimension
 };
 
 /// An operand that is quantized.
@@ -22,6 +27,29 @@ struct operand {
   static constexpr bool is_quantized = true;
 };
 
+/// All channels of fprop's x alike.
+struct uniform_channels {
+  static constexpr int percent = 0;
+};
+
+/// The hottest Percent of fprop's channels go through a product of their own: x and W quantized as
+/// High says, and zeros in their place in the main product.
+template <class High, int Percent>
+struct mixed_channels {
+  using high = High;
+  static constexpr int percent = Percent;
+  static constexpr bool is_residual = false;
+};
+
+/// What quantization lost in the hottest Percent of fprop's channels is quantized as Again says and
+/// multiplied once more: as many more columns along K.
+template <class Again, int Percent>
+struct augmented_channels {
+  using high = Again;
+  static constexpr int percent = Percent;
+  static constexpr bool is_residual = true;
+};
+
 /// An operand that stays in high precision: rounded to bf16.
 struct bf16_operand {
   static constexpr operand_source from = operand_source::fresh;
@@ -30,10 +58,15 @@ struct bf16_operand {
 
 namespace detail {
 
+/// Does this rule choose a scale by the error of nearest rounding?
 template <class Scaling>
-inline constexpr bool is_four_over_six = false;
+inline constexpr bool chooses_by_error = false;
 template <class Metric, scaling::tile Shape, class Outer>
-inline constexpr bool is_four_over_six<scaling::four_over_six<Metric, Shape, Outer>> = true;
+inline constexpr bool chooses_by_error<scaling::four_over_six<Metric, Shape, Outer>> = true;
+template <class Metric, scaling::tile Shape, class Outer>
+inline constexpr bool chooses_by_error<scaling::exhaustive<Metric, Shape, Outer>> = true;
+template <class Metric, scaling::tile Shape, class Outer>
+inline constexpr bool chooses_by_error<scaling::adaptive<Metric, Shape, Outer>> = true;
 
 template <class A, class B>
 [[nodiscard]] consteval bool blocks_match() {
@@ -54,18 +87,18 @@ template <class A, class B>
   }
 }
 
-/// 4/6 chosen for nearest rounding, then rounded stochastically: the mean is off.
+/// A scale chosen for nearest rounding, then rounded stochastically: the mean is off.
 template <class Operand>
 [[nodiscard]] consteval bool is_biased_gradient() {
   if constexpr (Operand::is_quantized) {
-    return is_four_over_six<typename Operand::quantizer::scaling_type> &&
+    return chooses_by_error<typename Operand::quantizer::scaling_type> &&
            Operand::quantizer::rounding_type::is_stochastic;
   } else {
     return false;
   }
 }
 
-/// A transposed copy of fprop's codes needs square tiles, no transform, and the same quantizer.
+/// A transposed copy of earlier codes needs square tiles, no transform, and the same quantizer.
 template <class Forward, class Backward>
 [[nodiscard]] consteval bool can_reuse() {
   if constexpr (Backward::from == operand_source::forward) {
@@ -79,6 +112,13 @@ template <class Forward, class Backward>
   } else {
     return true;
   }
+}
+
+/// There must be codes to quantize again.
+template <class Forward, class Backward>
+[[nodiscard]] consteval bool can_requantize() {
+  return Backward::from != operand_source::requantized ||
+         (Forward::is_quantized && Backward::is_quantized);
 }
 
 }  // namespace detail
@@ -107,53 +147,52 @@ struct recipe {
           detail::transforms_match<WgradDy, WgradX>(),
       "got a transform on one operand of a product only; it cancels only when both operands "
       "have it, so give it to both or to none");
-  static_assert(!detail::is_biased_gradient<DgradDy>() && !detail::is_biased_gradient<WgradDy>(),
-                "got four_over_six with stochastic rounding on a gradient, which is biased; use "
-                "scaling::amax with stochastic rounding, or four_over_six with nearest_even");
+  static_assert(
+      !detail::is_biased_gradient<DgradDy>() && !detail::is_biased_gradient<WgradDy>(),
+      "got four_over_six with stochastic rounding on a gradient (or another scale that is "
+      "chosen for nearest rounding), which is biased; use scaling::amax with stochastic "
+      "rounding, or four_over_six with nearest_even");
   static_assert(detail::can_reuse<FpropW, DgradW>(),
                 "got operand_source::forward for dgrad's weights, which sum over the other "
-                "dimension; need the "
-                "quantizer of fprop's weights with square tiles, or operand_source::fresh");
-  static_assert(
-      FpropX::from == operand_source::fresh && FpropW::from == operand_source::fresh &&
-          DgradDy::from == operand_source::fresh && WgradDy::from == operand_source::fresh &&
-          WgradX::from == operand_source::fresh,
-      "got operand_source::forward for an operand other than dgrad's weights; row blocks cannot be "
-      "summed over the other dimension, use operand_source::fresh");
+                "dimension; need the quantizer of fprop's weights with square tiles, or "
+                "operand_source::fresh or requantized");
+  static_assert(detail::can_reuse<FpropX, WgradX>() && detail::can_reuse<DgradDy, WgradDy>(),
+                "got operand_source::forward for an operand of wgrad, which sums over tokens; need "
+                "the quantizer of the earlier product with square tiles and no transform, or "
+                "operand_source::fresh or requantized");
+  static_assert(detail::can_requantize<FpropW, DgradW>() &&
+                    detail::can_requantize<FpropX, WgradX>() &&
+                    detail::can_requantize<DgradDy, WgradDy>(),
+                "got operand_source::requantized for an operand that the earlier product kept in "
+                "bf16; there are no codes to start from, use operand_source::fresh");
+  static_assert(FpropX::from == operand_source::fresh && FpropW::from == operand_source::fresh &&
+                    DgradDy::from == operand_source::fresh,
+                "got an operand of fprop, or dgrad's gradient, that is made from earlier codes; it "
+                "is the first of its tensor, use operand_source::fresh");
+
+  // What a recipe does beside quantizing its operands; one that does more declares its own.
+  using x_gradient = gradient::straight_through;
+  using w_gradient = gradient::straight_through;
+  using channels = uniform_channels;
+  static constexpr bool splits_mean = false;
 };
 
-/// What a linear layer is for, as far as plans tell layers apart.
-enum class layer_role {
-  other,
-  attention_qkv,
-  attention_out,
-  feed_forward_up,
-  feed_forward_down,
-  mamba_in,
-  mamba_out,
+/// The same operand, made from the high-precision tensor.
+template <class Operand>
+struct made_fresh {
+  using type = Operand;
+};
+template <class Quantizer, operand_source From>
+struct made_fresh<operand<Quantizer, From>> {
+  using type = operand<Quantizer>;
 };
 
-/// A linear layer's place in a model.
-struct layer_place {
-  layer_role role = layer_role::other;
-  int block = 0;   // which residual block it is in, from 0
-  int blocks = 1;  // how many there are
-};
-
-/// Which layers stay in high precision. (Embeddings, norms, attention products and the head are not
-/// linear layers of a recipe: the model keeps them out.)
-struct precision_plan {
-  int first_blocks = 0;  // this many at the start
-  int last_blocks = 0;   // and at the end
-  int last_percent = 0;  // or this share at the end, rounded up
-  unsigned roles = 0;    // bit r: layers of role r anywhere
-
-  [[nodiscard]] constexpr bool keeps_high_precision(layer_place where) const noexcept {
-    int const share = (where.blocks * last_percent + 99) / 100;
-    int const last = share > last_blocks ? share : last_blocks;
-    return where.block < first_blocks || where.block >= where.blocks - last ||
-           (roles >> static_cast<unsigned>(where.role) & 1u) != 0;
-  }
-};
+/// A recipe's backward products behind a bf16 forward: what is left to quantize once a run switches
+/// its forward pass to high precision.
+template <class Recipe>
+using with_bf16_forward =
+    recipe<bf16_operand, bf16_operand, typename Recipe::dgrad_dy,
+           typename made_fresh<typename Recipe::dgrad_w>::type, typename Recipe::wgrad_dy,
+           typename made_fresh<typename Recipe::wgrad_x>::type>;
 
 }  // namespace nibble

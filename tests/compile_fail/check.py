@@ -5,7 +5,8 @@
 check.py --include DIR [--cccl DIR]... FILE COMPILER...
 check.py --self-test COMPILER...
 
-FILE has one or more lines `// expect: REGEX`; each must be found in the output of every compiler.
+FILE has one or more lines `// expect: REGEX`; each must be found in the output of every compiler. A line
+`// expect first: REGEX` must be found in the first error that a user sees.
 The misuse stands between `#ifdef NIBBLE_BREAK` and `#endif`; the rest is the twin that compiles.
 """
 import argparse
@@ -19,7 +20,8 @@ import tempfile
 def problems(source, compiler, includes, cccl):
     text = source.read_text()
     expected = re.findall(r"^// expect: (.+)$", text, re.MULTILINE)
-    if not expected:
+    first = re.findall(r"^// expect first: (.+)$", text, re.MULTILINE)
+    if not expected and not first:
         return ["has no line '// expect: REGEX'"]
     if "#ifdef NIBBLE_BREAK" not in text:
         return ["has no '#ifdef NIBBLE_BREAK'"]
@@ -32,8 +34,10 @@ def problems(source, compiler, includes, cccl):
     broken = subprocess.run([*command, "-DNIBBLE_BREAK", str(source)], capture_output=True, text=True)
     if broken.returncode == 0:
         return ["compiles with NIBBLE_BREAK"]
-    return [f"fails with NIBBLE_BREAK, but not with /{regex}/:\n{broken.stderr}"
-            for regex in expected if not re.search(regex, broken.stderr)]
+    errors = [line for line in broken.stderr.splitlines() if re.search(r"\berror:", line)]
+    return [f"fails with NIBBLE_BREAK, but not {where}with /{regex}/:\n{broken.stderr}"
+            for where, regexes, lines in (("", expected, broken.stderr), ("first ", first, errors[0]))
+            for regex in regexes if not re.search(regex, lines)]
 
 
 SELF_TEST = {
@@ -43,6 +47,10 @@ SELF_TEST = {
     "never_compiles": ("// expect: nine\n#ifdef NIBBLE_BREAK\n#endif\nstatic_assert(false, \"nine\");\n",
                        "does not compile without"),
     "always_compiles": ("// expect: nine\n#ifdef NIBBLE_BREAK\nint unused();\n#endif\n", "compiles with"),
+    "good_first": ("// expect first: nine\n#ifdef NIBBLE_BREAK\nstatic_assert(false, \"nine\");\n"
+                   "static_assert(false, \"ten\");\n#endif\n", None),
+    "late": ("// expect first: ten\n#ifdef NIBBLE_BREAK\nstatic_assert(false, \"nine\");\n"
+             "static_assert(false, \"ten\");\n#endif\n", "but not first with"),
     "other_message": ("// expect: nine\n#ifdef NIBBLE_BREAK\nstatic_assert(false, \"ten\");\n#endif\n",
                       "but not with"),
 }

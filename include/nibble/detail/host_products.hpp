@@ -2,6 +2,7 @@
 // The three ways to sum a product, over the one loop nest of host_gemm.hpp.
 #pragma once
 
+#include "nibble/adaptive_block.hpp"
 #include "nibble/dequantize.hpp"
 #include "nibble/detail/host_gemm.hpp"
 #include "nibble/epilogue.hpp"
@@ -24,7 +25,7 @@ template <class Real, int Rows, class View, class Parallel>
             with_scales ? static_cast<Real>(static_cast<float>(block.scale)) : Real{1};
         for (int i = 0; i < int{size}; ++i) {
           result.at(row, b * size + i) =
-              static_cast<Real>(static_cast<float>(block.codes[i])) * scale;
+              static_cast<Real>(value_of(block, i)) * scale;
         }
       }
     }

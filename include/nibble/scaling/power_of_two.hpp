@@ -16,15 +16,17 @@ enum class exponent_rule {
 
 /// Scales a tile by a power of two.
 ///
-/// rule    see exponent_rule; found from the bits of the amax, without a logarithm.
+/// rule    see exponent_rule; found from the bits of the amax, without a logarithm. Outer none, or
+///         fixed: floor under fixed<3, 4> saturates nothing either.
 /// errors  the exponent saturates at -127 and 127; a tile of zeros gets 2^-127; NaN elements do not
 ///         count; infinity counts as 2^128.
 /// bits    identical everywhere.
 /// source  OCP MX 1.0, section 6.3 (floor); NVIDIA, arXiv 2509.25149 (round_up).
-template <exponent_rule Rule = exponent_rule::floor, tile Shape = tile::row>
+template <exponent_rule Rule = exponent_rule::floor, tile Shape = tile::row,
+          class Outer = tensor_scale::none>
 struct power_of_two {
   static constexpr tile shape = Shape;
-  using outer = tensor_scale::none;
+  using outer = Outer;
 
   template <class Block, std::size_t Rows>
   [[nodiscard]] NIBBLE_HD static constexpr chosen<typename Block::scale_type> choose(
@@ -36,7 +38,7 @@ struct power_of_two {
   /// The scale of a tile whose largest magnitude is known.
   template <class Block>
   [[nodiscard]] NIBBLE_HD static constexpr chosen<typename Block::scale_type> choose_for(
-      float block_amax, tensor_scale::factors const&) noexcept {
+      float block_amax, tensor_scale::factors const& f) noexcept {
     static_assert(std::is_same_v<typename Block::scale_type, e8m0>,
                   "got a block whose scale is not e8m0; power_of_two needs one, use scaling::amax");
     constexpr auto largest =
@@ -50,7 +52,12 @@ struct power_of_two {
     exponent = exponent < -127 ? -127 : exponent > 127 ? 127 : exponent;
     auto const scale = e8m0::from_bits(exponent + 127);
     // 2^127 is the reciprocal of 2^-127, and the other way round: both are floats.
-    return {scale, static_cast<float>(e8m0::from_bits(127 - exponent))};
+    auto const encode = static_cast<float>(e8m0::from_bits(127 - exponent));
+    if constexpr (std::is_same_v<Outer, tensor_scale::none>) {
+      return {scale, encode};
+    } else {
+      return {scale, arch::multiply(encode, f.encode)};
+    }
   }
 };
 

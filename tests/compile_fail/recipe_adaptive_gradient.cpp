@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect first: got four_over_six with stochastic rounding on a gradient .or another scale
+#include <nibble/recipes/if4.hpp>
+
+using parts = nibble::recipes::if4;
+using biased = nibble::operand<nibble::quantizer<nibble::if4_block, nibble::scaling::adaptive<>,
+                                                 nibble::rounding::stochastic<>>>;
+template struct nibble::recipe<parts::fprop_x, parts::fprop_w, parts::dgrad_dy, parts::dgrad_w, parts::wgrad_dy,
+                               parts::wgrad_x>;
+#ifdef NIBBLE_BREAK
+template struct nibble::recipe<parts::fprop_x, parts::fprop_w, biased, parts::dgrad_w, parts::wgrad_dy,
+                               parts::wgrad_x>;
+#endif
