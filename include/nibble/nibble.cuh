@@ -4,7 +4,11 @@
 
 #include "nibble/device/amax.cuh"
 #include "nibble/device/dequantize.cuh"
+#include "nibble/device/grouped.cuh"
+#include "nibble/device/metrics.cuh"
 #include "nibble/device/quantize.cuh"
 #include "nibble/device/requantize.cuh"
 #include "nibble/device/swizzle.cuh"
+#include "nibble/device/tile.cuh"
+#include "nibble/device/warp.cuh"
 #include "nibble/matrix.hpp"

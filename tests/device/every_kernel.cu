@@ -13,6 +13,16 @@ void launch(cuda::stream_ref stream, matrix_view<T> const& in,
   (void)device::dequantize(stream, out, in, q);
 }
 
+/// Lanes of a warp together, with the instruction's own stochastic rounding where there is one.
+__global__ void by_lanes(float* values, std::uint8_t* codes) {
+  quantizer const q{scaling::amax<scaling::tile::square>{}, rounding::hardware_stochastic<>{}};
+  float mine[8];
+  for (unsigned i = 0; i < 8; ++i) mine[i] = values[8 * threadIdx.x + i];
+  device::transform_by_lanes(mine, transform::random_hadamard<16>{});
+  auto const made = device::quantize_by_lanes(mine, q, decltype(q)::prepare({1.0f}), 8 * threadIdx.x);
+  for (unsigned i = 0; i < 4; ++i) codes[4 * threadIdx.x + i] = made.codes.bytes()[i];
+}
+
 }  // namespace
 
 /// Never called: that it compiles for a target is the test.
@@ -28,4 +38,10 @@ void launch_every_kernel(cuda::stream_ref stream, matrix_view<bf16> const& in,
   (void)device::swizzle(stream, plain.scales, tiled.scales);
   (void)device::unswizzle(stream, tiled.scales, plain.scales);
   (void)device::requantize(stream, plain, quantizer<>{}, tiled, quantizer<>{});
+  (void)device::compare(stream, in, plain, quantizer<>{}, {}, nullptr);
+  grouped_view<nvfp4_block, layout::scale_tile_128x4> const grouped{tiled.codes, tiled.scales, {}};
+  using in_memory = rounding::stochastic<8, random::philox_in_memory<>>;
+  (void)device::quantize_grouped(stream, in, cuda::std::span<int const>(), grouped,
+                                 quantizer{scaling::amax<>{}, in_memory{}});
+  by_lanes<<<1, 32, 0, stream.get()>>>(nullptr, nullptr);
 }
