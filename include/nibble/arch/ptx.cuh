@@ -126,6 +126,14 @@ __device__ __forceinline__ bool setp_eq_f32(float a, float b) {
   return d != 0;
 }
 
+/// a * b, all 64 bits of it.
+/// rule    mul.wide.u32 d, a, b; one instruction, where the operator on widened operands takes two.
+__device__ __forceinline__ unsigned long long mul_wide_u32(unsigned int a, unsigned int b) {
+  unsigned long long d;
+  asm("mul.wide.u32 %0, %1, %2;" : "=l"(d) : "r"(a), "r"(b));
+  return d;
+}
+
 /// The bits of a with those of b flipped.
 /// rule    xor.b32 d, a, b; nvcc turns the operator ^ of a float's bits and a constant sign bit
 /// into
