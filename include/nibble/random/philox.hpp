@@ -25,8 +25,8 @@ struct philox4x32 {
     std::uint32_t c0 = low(call), c1 = high(call), c2 = low(stream), c3 = high(stream);
     std::uint32_t k0 = low(seed), k1 = high(seed);
     for (int round = 0; round < Rounds; ++round) {
-      std::uint64_t const product0 = std::uint64_t{0xD251'1F53u} * c0;
-      std::uint64_t const product1 = std::uint64_t{0xCD9E'8D57u} * c2;
+      std::uint64_t const product0 = wide(0xD251'1F53u, c0);
+      std::uint64_t const product1 = wide(0xCD9E'8D57u, c2);
       c0 = high(product1) ^ c1 ^ k0;
       c1 = low(product1);
       c2 = high(product0) ^ c3 ^ k1;
@@ -54,6 +54,12 @@ struct philox4x32 {
   }
 
  private:
+  NIBBLE_HD static constexpr std::uint64_t wide(std::uint32_t a, std::uint32_t b) noexcept {
+#if NIBBLE_HAS_DEVICE
+    if (!detail::constant_evaluated()) return arch::ptx::mul_wide_u32(a, b);
+#endif
+    return std::uint64_t{a} * b;
+  }
   NIBBLE_HD static constexpr std::uint32_t low(std::uint64_t word) noexcept {
     return static_cast<std::uint32_t>(word);
   }
