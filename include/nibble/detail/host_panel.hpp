@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "nibble/arch/lanes/transpose.hpp"
 #include "nibble/view.hpp"
 
 namespace nibble::detail {
@@ -40,7 +41,9 @@ class panel {
     if (tall == 0 || wide == 0) return;
     auto const* const source = &in(first_row, first_column);
     matrix_index const row_step = in.stride(0), column_step = in.stride(1);
-    if (column_step != 1 && row_step == 1) return turn(source, column_step, tall, wide);
+    if (column_step != 1 && row_step == 1) {
+      return turn(source, column_step, tall, wide, in.extent(1) - first_column);
+    }
     for (matrix_index r = 0; r < tall; ++r) {
       auto const* const from = source + r * row_step;
       float* const to = row(r);
@@ -56,7 +59,7 @@ class panel {
   void turn(panel const& other) noexcept {
     rows_ = other.columns_;
     columns_ = other.rows_;
-    turn(other.values_, other.columns_, other.columns_, other.rows_);
+    turn(other.values_, other.columns_, other.columns_, other.rows_, other.rows_);
   }
 
   /// Transforms every row.
@@ -98,8 +101,8 @@ class panel {
   /// Reads what is laid out by columns, through tiles: a column's elements lie together, and each
   /// cache line is fetched once.
   template <class T>
-  void turn(T const* source, matrix_index column_step, matrix_index tall,
-            matrix_index wide) noexcept {
+  void turn(T const* source, matrix_index column_step, matrix_index tall, matrix_index wide,
+            matrix_index known) noexcept {
     constexpr matrix_index depth = 32, width = 16;
     float tile[std::size_t{width}][std::size_t{depth}];
     for (matrix_index c = 0; c < wide; c += width) {
@@ -108,9 +111,17 @@ class panel {
         matrix_index const rows = std::min(depth, tall - r);
         for (matrix_index i = 0; i < columns; ++i) {
           T const* const from = source + (c + i) * column_step + r;
-          if (c + width + i < wide) __builtin_prefetch(from + width * column_step);
+          if (c + width + i < known) __builtin_prefetch(from + width * column_step);
           for (matrix_index j = 0; j < rows; ++j) tile[i][j] = static_cast<float>(from[j]);
         }
+#if NIBBLE_HAS_LANES
+        if (rows == depth && columns == width) {
+          for (matrix_index j = 0; j < depth; j += arch::lanes::count) {
+            turn_rows(tile, j, row(r + j) + c);
+          }
+          continue;
+        }
+#endif
         for (matrix_index j = 0; j < rows; ++j) {
           float* const to = row(r + j) + c;
           for (matrix_index i = 0; i < columns; ++i) to[i] = tile[i][j];
@@ -118,6 +129,24 @@ class panel {
       }
     }
   }
+
+#if NIBBLE_HAS_LANES
+  /// Writes columns [first, first + lanes::count) of a tile as rows.
+  template <std::size_t Width, std::size_t Depth>
+  void turn_rows(float const (&tile)[Width][Depth], matrix_index first, float* to) const noexcept {
+    namespace lanes = arch::lanes;
+    for (std::size_t i = 0; i < Width; i += std::size_t{lanes::count}) {
+      lanes::floats square[std::size_t{lanes::count}];
+      for (std::size_t k = 0; k < std::size_t{lanes::count}; ++k) {
+        square[k] = lanes::load<lanes::floats>(tile[i + k] + first);
+      }
+      lanes::transpose(square);
+      for (std::size_t k = 0; k < std::size_t{lanes::count}; ++k) {
+        lanes::store(square[k], to + static_cast<matrix_index>(k) * columns_ + i);
+      }
+    }
+  }
+#endif
 
   std::vector<float> storage_;
   float* values_;

@@ -51,6 +51,14 @@ inline void swap_quarters(floats (&square)[std::size_t{count}]) noexcept {
   }
 }
 
+/// Swaps rows and lanes.
+inline void transpose(floats (&square)[std::size_t{count}]) noexcept {
+  swap_quarters<1>(square);
+  swap_quarters<2>(square);
+  if constexpr (count > 4) swap_quarters<4>(square);
+  if constexpr (count > 8) swap_quarters<8>(square);
+}
+
 /// The magnitudes of `count` rows, one row a lane.
 template <std::size_t Columns>
 inline void transpose_magnitudes(float const (*rows)[Columns],
@@ -61,10 +69,7 @@ inline void transpose_magnitudes(float const (*rows)[Columns],
     for (int i = 0; i < count; ++i) {
       square[i] = (floats)(load<integers>(rows[i] + first) & magnitude_mask);
     }
-    swap_quarters<1>(square);
-    swap_quarters<2>(square);
-    if constexpr (count > 4) swap_quarters<4>(square);
-    if constexpr (count > 8) swap_quarters<8>(square);
+    transpose(square);
     for (std::size_t i = 0; i < std::size_t{count}; ++i) columns[first + i] = square[i];
   }
 }
