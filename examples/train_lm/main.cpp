@@ -55,7 +55,7 @@ int train(command const& asked, corpus const& from, text const& lines,
   std::string const save = asked.save.empty() ? asked.out + "/stopped.safetensors" : asked.save;
   require_results(asked.out, {"loss.csv", "loss.svg", "samples.txt", "report.md"});
   require_writable(save);
-  if (!asked.export_to.empty()) require_folder(asked.export_to);
+  if (!asked.export_to.empty()) require_results(asked.export_to, {"config.json"});
 
   std::cerr << "text: " << from.origin << ", " << from.bytes.size() << " bytes\n";
   catch_interrupts();

@@ -42,8 +42,9 @@ inline std::string format_table(std::vector<run_result> const& runs) {
       "| beyond 2 spreads | gradients to zero | saturated | tokens/s |\n"
       "|---|---|---|---|---|---|---|---|---|\n";
   for (comparison const& row : compare_runs(runs)) {
-    text += "| " + row.recipe + " | " + with_spread("%.4f", row.validation) + " | " +
-            with_spread("%+.4f", row.validation_gap) + " | " +
+    text += "| " + row.recipe + " | " +
+            (std::isnan(row.validation.mean) ? "diverged" : with_spread("%.4f", row.validation)) +
+            " | " + with_spread("%+.4f", row.validation_gap) + " | " +
             (std::isnan(row.validation_gap_percent.mean)
                  ? "-"
                  : printed("%+.2f", row.validation_gap_percent.mean)) +

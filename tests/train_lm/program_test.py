@@ -182,6 +182,7 @@ def refusals(program):
     refuses("/dev/full: it is not a file", "--save", "/dev/full")
     refuses("cannot make the folder", "--out", "/proc/results")
     refuses("cannot make the folder", "--export", "text.txt")
+    refuses("cannot write /proc/", "--export", "/proc")
     steps = ["--steps", "4", "--recipe", "bf16,nvfp4"]
     refuses("its steps is", "--steps", "5", "--recipe", "bf16,nvfp4", "--resume", "one.st")
     refuses("its products is", *steps, "--products", "exact", "--resume", "one.st")

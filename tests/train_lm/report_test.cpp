@@ -84,6 +84,13 @@ TEST_CASE("train_lm: the table counts what became zero and what saturated, over 
   CHECK(has(format_operands(runs), "| 40 (20.00 %) | 6 (3.00 %) |"));
 }
 
+TEST_CASE("train_lm: a run that diverged is called so") {
+  std::vector<run_result> const runs{result_of("bf16", 1, 2, {3, 2}),
+                                     result_of("nvfp4", 1, NAN, {3, NAN})};
+  CHECK(has(format_table(runs), "| nvfp4 | diverged | - | - | - | - |"));
+  CHECK_FALSE(has(draw_losses(runs), "nan"));
+}
+
 TEST_CASE("train_lm: a sample cannot control a terminal") {
   run_result wild = result_of("bf16", 1, 2, {2});
   wild.sample = "a\x1b[2J_\r\n\tc\x7f\xc3\xa9";
