@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // For owners of a Blackwell GPU, ten seconds: every conversion instruction against the portable
-// path, and how cvt.rs.satfinite.e2m1x4 uses its random bits, which no document says.
+// path, how cvt.rs.satfinite.e2m1x4 uses its random bits, which no document says, the warp's matrix
+// product against its model, and whole quantizers against the host's bytes.
 //
 //   nvcc -std=c++20 -O3 -arch=sm_100a -Iinclude examples/blackwell_self_test.cu && ./a.out
 //   (B200, GB200: sm_100a; B300: 103a; Thor: 110a; RTX 50, RTX PRO: 120a; DGX Spark: 121a)
 //
+// A GPU without 4-bit instructions runs the last two, which it emulates.
 // Exit status: 0 the bytes are equal, 1 they are not, 2 CUDA failed, 77 there is nothing to test.
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <string>
 #include <vector>
@@ -21,6 +25,8 @@
 #include "nibble/arch/features.hpp"
 #include "nibble/arch/ptx.cuh"
 #include "nibble/fp16.hpp"
+#include "nibble/mma/multiply_add.cuh"
+#include "nibble/nibble.hpp"
 
 namespace {
 
@@ -35,6 +41,14 @@ void require(cudaError_t status, char const* what) {
   }
   std::printf("%s: %s\n", what, cudaGetErrorString(status));
   std::exit(2);
+}
+
+/// 64 bits for every index (splitmix64).
+NIBBLE_HD std::uint64_t mixed(std::uint64_t i) {
+  std::uint64_t z = (i + 1) * 0x9E37'79B9'7F4A'7C15u;
+  z = (z ^ z >> 30) * 0xBF58'476D'1CE4'E5B9u;
+  z = (z ^ z >> 27) * 0x94D0'49BB'1331'11EBu;
+  return z ^ z >> 31;
 }
 
 // --- Instruction against portable path: a check says for one index whether the two agree
@@ -59,6 +73,12 @@ __global__ void compare_kernel(Check agrees, std::uint64_t count, tally* result)
 int passed = 0;
 int failed = 0;
 
+void print_row(char const* name, std::uint64_t count, std::uint64_t differences) {
+  std::printf("%-46s %12llu %12llu", name, static_cast<unsigned long long>(count),
+              static_cast<unsigned long long>(differences));
+  differences == 0 ? ++passed : ++failed;
+}
+
 template <class Check>
 void compare(char const* name, std::uint64_t count, Check const& agrees) {
   tally result{0, ~0ULL};
@@ -71,13 +91,11 @@ void compare(char const* name, std::uint64_t count, Check const& agrees) {
   require(cudaGetLastError(), "launch");
   require(cudaMemcpy(&result, on_device, sizeof result, cudaMemcpyDeviceToHost), name);
   require(cudaFree(on_device), "cudaFree");
-  std::printf("%-46s %12llu %12llu", name, static_cast<unsigned long long>(count),
-              result.differences);
+  print_row(name, count, result.differences);
   if (result.differences != 0) {
     std::printf("  first at 0x%llx", result.first);
   }
   std::printf("\n");
-  result.differences == 0 ? ++passed : ++failed;
 }
 
 /// What the code that runs on this device was built with.
@@ -427,13 +445,8 @@ std::string describe(element_map const& map) {
 std::uint64_t count_misses(unit const& ask, std::array<element_map, 4> const& maps,
                            std::uint32_t count) {
   std::vector<query> queries;
-  std::uint64_t state = 1;
-  auto const next = [&state] {  // splitmix64
-    state += 0x9E37'79B9'7F4A'7C15u;
-    std::uint64_t z = (state ^ state >> 30) * 0xBF58'476D'1CE4'E5B9u;
-    z = (z ^ z >> 27) * 0x94D0'49BB'1331'11EBu;
-    return static_cast<std::uint32_t>((z ^ z >> 31) >> 32);
-  };
+  std::uint64_t drawn = 0;
+  auto const next = [&drawn] { return static_cast<std::uint32_t>(mixed(drawn++) >> 32); };
   for (std::uint32_t i = 0; i < count; ++i) {
     query q{};
     for (float& value : q.values) {
@@ -559,6 +572,239 @@ bool inference_works() {
          describe(infer(no_rule)[0]) == "other" && describe(infer(no_rule)[1]) == "other";
 }
 
+// --- Whole quantizers and the warp's product: this device against the host
+
+/// Element i: of few bits over few binades, so that scales and elements meet ties; in every 16th 256
+/// any float, NaN, infinity and subnormals included.
+NIBBLE_HD float value_of(std::uint64_t i) {
+  auto const bits = static_cast<std::uint32_t>(mixed(i) >> 32);
+  if (i / 256 % 16 == 15) {
+    return float_from_bits(bits);
+  }
+  std::uint32_t const exponent = 127 - (bits >> 8) % 9;
+  return nibble::arch::multiply(static_cast<float>(static_cast<int>(bits & 255u) - 127),
+                                float_from_bits(exponent << 23));
+}
+
+/// Group g to blocks, and these back to numbers.
+template <class Quantizer>
+NIBBLE_HD void quantize_group(Quantizer const& q, std::uint64_t g,
+                              typename Quantizer::result_type& blocks, float* numbers) {
+  constexpr int rows = Quantizer::group.rows, columns = Quantizer::group.columns;
+  constexpr int size = Quantizer::block_type::size;
+  float values[rows][columns];
+  std::uint64_t const first = g * (rows * columns);
+  for (int r = 0; r < rows; ++r) {
+    for (int c = 0; c < columns; ++c) {
+      values[r][c] = value_of(first + static_cast<std::uint64_t>(r * columns + c));
+    }
+  }
+  // 2688 makes the tensor scale 1, so that values keep their few bits.
+  auto const factors = Quantizer::prepare({g % 2 == 0 ? 2688.0f : 301.7f});
+  blocks = q(values, factors, nibble::position{first, std::uint64_t{columns}});
+  for (int r = 0; r < rows; ++r) {
+    for (int b = 0; b < columns / size; ++b) {
+      auto const decoded = Quantizer::decode(Quantizer::block_of(blocks, r, b), factors);
+      for (int i = 0; i < size; ++i) {
+        numbers[r * columns + b * size + i] = nibble::detail::canonical(decoded[i]);
+      }
+    }
+  }
+}
+
+template <class Quantizer>
+__global__ void quantize_kernel(Quantizer q, std::uint64_t groups,
+                                typename Quantizer::result_type* blocks, float* numbers) {
+  constexpr std::uint64_t size = Quantizer::group.rows * Quantizer::group.columns;
+  std::uint64_t const g = std::uint64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (g < groups) {
+    quantize_group(q, g, blocks[g], numbers + g * size);
+  }
+}
+
+/// How many groups of 2^22 elements have other bytes than the host's.
+template <class Quantizer>
+void compare_quantizer(char const* name, Quantizer const& q) {
+  using result = typename Quantizer::result_type;
+  constexpr std::size_t size = Quantizer::group.rows * Quantizer::group.columns;
+  constexpr std::size_t groups = (std::size_t{1} << 22) / size;
+  result* blocks_there = nullptr;
+  float* numbers_there = nullptr;
+  require(cudaMalloc(&blocks_there, groups * sizeof(result)), "cudaMalloc");
+  require(cudaMalloc(&numbers_there, groups * size * sizeof(float)), "cudaMalloc");
+  quantize_kernel<<<static_cast<unsigned>((groups + 127) / 128), 128>>>(q, groups, blocks_there,
+                                                                        numbers_there);
+  require(cudaGetLastError(), "launch");
+  std::vector<result> blocks(groups);
+  std::vector<float> numbers(groups * size);
+  require(cudaMemcpy(blocks.data(), blocks_there, groups * sizeof(result), cudaMemcpyDeviceToHost),
+          name);
+  require(cudaMemcpy(numbers.data(), numbers_there, groups * size * sizeof(float),
+                     cudaMemcpyDeviceToHost),
+          name);
+  require(cudaFree(blocks_there), "cudaFree");
+  require(cudaFree(numbers_there), "cudaFree");
+  std::uint64_t differences = 0;
+  for (std::size_t g = 0; g < groups; ++g) {
+    result expected{};
+    float back[size];
+    quantize_group(q, g, expected, back);
+    bool const is_equal = std::memcmp(&expected, &blocks[g], sizeof expected) == 0 &&
+                          std::memcmp(back, numbers.data() + g * size, sizeof back) == 0;
+    differences += is_equal ? 0 : 1;
+  }
+  print_row(name, groups, differences);
+  std::printf("\n");
+}
+
+void compare_quantizers() {
+  namespace scaling = nibble::scaling;
+  namespace rounding = nibble::rounding;
+  using nibble::quantizer;
+  std::printf("%-46s %12s %12s\n", "quantizer, there and back, against the host", "groups",
+              "differences");
+  compare_quantizer("NVFP4", quantizer<>{});
+  compare_quantizer("NVFP4, 16x16",
+                    quantizer<nibble::nvfp4_block, scaling::amax<scaling::tile::square>>{});
+  compare_quantizer("NVFP4, stochastic with 8 bits",
+                    quantizer{scaling::amax<>{}, rounding::stochastic<8>{{1, 2}}});
+  compare_quantizer("NVFP4, stochastic with 24 bits",
+                    quantizer{scaling::amax<>{}, rounding::stochastic<24>{{1, 2}}});
+  compare_quantizer("NVFP4, random Hadamard 16",
+                    quantizer{scaling::amax<>{}, rounding::nearest_even{},
+                              nibble::transform::random_hadamard<16, nibble::bf16>{}});
+  compare_quantizer("NVFP4, 4/6", quantizer{scaling::four_over_six<>{}});
+  compare_quantizer("MXFP4", quantizer<nibble::mxfp4_block, scaling::power_of_two<>>{});
+}
+
+// --- The policy that takes the instruction's word: neighbours only, and as often as 8 bits allow
+
+/// Values 1 + k / 512 lie between the codes 2 and 3: k of 256 random numbers make them 3.
+NIBBLE_HD constexpr std::uint64_t random_k(std::uint64_t i) { return i * 37 % 256; }
+
+struct rounding_count {
+  unsigned long long ups;
+  unsigned long long strangers;  // other codes than 2 and 3, or 3 for k = 0
+};
+
+__global__ void round_kernel(std::uint64_t blocks, rounding_count* result) {
+  nibble::rounding::hardware_stochastic<> const policy{{11, 12}};
+  std::uint64_t const block = std::uint64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (block >= blocks) {
+    return;
+  }
+  float values[16];
+  for (unsigned i = 0; i < 16; ++i) {
+    values[i] = 1.0f + static_cast<float>(random_k(16 * block + i)) / 512.0f;
+  }
+  auto const codes = policy.encode<nibble::fp4_e2m1>(values, 16 * block);
+  unsigned long long ups = 0;
+  unsigned long long strangers = 0;
+  for (int i = 0; i < 16; ++i) {
+    unsigned const code = codes[i].bits();
+    ups += code == 3 ? 1 : 0;
+    strangers += (code != 2 && code != 3) || (code == 3 && values[i] == 1.0f) ? 1 : 0;
+  }
+  atomicAdd(&result->ups, ups);
+  atomicAdd(&result->strangers, strangers);
+}
+
+void check_hardware_rounding() {
+  constexpr std::uint64_t blocks = 1u << 20;
+  rounding_count result{0, 0};
+  rounding_count* on_device = nullptr;
+  require(cudaMalloc(&on_device, sizeof result), "cudaMalloc");
+  require(cudaMemcpy(on_device, &result, sizeof result, cudaMemcpyHostToDevice), "cudaMemcpy");
+  round_kernel<<<blocks / 256, 256>>>(blocks, on_device);
+  require(cudaGetLastError(), "launch");
+  require(cudaMemcpy(&result, on_device, sizeof result, cudaMemcpyDeviceToHost), "round");
+  require(cudaFree(on_device), "cudaFree");
+  double expected = 0;
+  double variance = 0;
+  for (std::uint64_t i = 0; i < 16 * blocks; ++i) {
+    double const p = static_cast<double>(random_k(i)) / 256;
+    expected += p;
+    variance += p * (1 - p);
+  }
+  double const sigmas = (static_cast<double>(result.ups) - expected) / std::sqrt(variance);
+  print_row("hardware_stochastic: codes that are no neighbour", 16 * blocks, result.strangers);
+  std::printf("\n");
+  print_row("  rounded up more or less often than 6 sigma", 16 * blocks,
+            std::fabs(sigmas) > 6 ? 1 : 0);
+  std::printf("  %+.1f sigma\n", sigmas);
+}
+
+// --- The warp's product against its model: sums that fit 24 bits, so that their order is no matter
+
+struct warp_operands {
+  nibble::mma::a_fragment a[32];
+  nibble::mma::b_fragment b[32];
+  nibble::mma::sum_fragment d[32];
+};
+
+template <class Block>
+__global__ void multiply_kernel(warp_operands* warps) {
+  warp_operands& mine = warps[blockIdx.x];
+  unsigned const lane = threadIdx.x;
+  nibble::mma::multiply_add<Block>(mine.d[lane], mine.a[lane], mine.b[lane]);
+}
+
+/// Codes of every kind under scales of 1/2, 1 and 2: 18 bits at most.
+template <class Block>
+void compare_product(char const* name, std::array<std::uint32_t, 3> const& scales) {
+  constexpr std::size_t count = 4096;
+  std::vector<warp_operands> warps(count);
+  std::uint64_t drawn = 0;
+  auto const word = [&drawn] { return static_cast<std::uint32_t>(mixed(drawn++) >> 32); };
+  auto const scale_word = [&] {
+    std::uint32_t packed = 0;
+    for (int byte = 0; byte < 4; ++byte) {
+      packed |= scales[word() % 3] << (8 * byte);
+    }
+    return packed;
+  };
+  for (warp_operands& w : warps) {
+    for (int lane = 0; lane < 32; ++lane) {
+      for (std::uint32_t& codes : w.a[lane].words) codes = word();
+      for (std::uint32_t& codes : w.b[lane].words) codes = word();
+      for (float& sum : w.d[lane].values) sum = static_cast<float>(word() % 64);
+      w.a[lane].scales = scale_word();
+      w.b[lane].scales = scale_word();
+    }
+  }
+  warp_operands* on_device = nullptr;
+  require(cudaMalloc(&on_device, count * sizeof(warp_operands)), "cudaMalloc");
+  require(
+      cudaMemcpy(on_device, warps.data(), count * sizeof(warp_operands), cudaMemcpyHostToDevice),
+      "cudaMemcpy");
+  multiply_kernel<Block><<<static_cast<unsigned>(count), 32>>>(on_device);
+  require(cudaGetLastError(), "launch");
+  std::vector<warp_operands> got(count);
+  require(cudaMemcpy(got.data(), on_device, count * sizeof(warp_operands), cudaMemcpyDeviceToHost),
+          name);
+  require(cudaFree(on_device), "cudaFree");
+  std::uint64_t differences = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    nibble::mma::model<Block>(warps[i].d, warps[i].a, warps[i].b);
+    for (int lane = 0; lane < 32; ++lane) {
+      for (int value = 0; value < 4; ++value) {
+        differences +=
+            float_bits(got[i].d[lane].values[value]) != float_bits(warps[i].d[lane].values[value])
+                ? 1
+                : 0;
+      }
+    }
+  }
+  print_row(name, count * 128, differences);
+  std::printf("\n");
+}
+
+void compare_products() {
+  std::printf("%-46s %12s %12s\n", "product of a warp against its model", "sums", "differences");
+  compare_product<nibble::nvfp4_block>("m16n8k64, NVFP4", {0x30, 0x38, 0x40});
+  compare_product<nibble::mxfp4_block>("m16n8k64, MXFP4", {126, 127, 128});
+}
+
 }  // namespace
 
 int main() {
@@ -600,16 +846,18 @@ int main() {
         "and\nfrom there on only in builds for a target whose name ends in a or f, like "
         "-arch=sm_%d%da\n",
         properties.major, properties.minor);
-    return 77;
-  }
-
-  compare_instructions();
-  std::printf("cvt.rs.satfinite.e2m1x4.f32, use of the random bits:\n");
-  if (has.stochastic != 0) {
-    print_map(ask_instruction);
   } else {
-    std::printf("  no such instruction on this target (only sm_100a and sm_103a have it)\n");
+    compare_instructions();
+    std::printf("cvt.rs.satfinite.e2m1x4.f32, use of the random bits:\n");
+    if (has.stochastic != 0) {
+      print_map(ask_instruction);
+    } else {
+      std::printf("  no such instruction on this target (only sm_100a and sm_103a have it)\n");
+    }
   }
+  compare_quantizers();
+  check_hardware_rounding();
+  compare_products();
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 ? 0 : 1;
 }
