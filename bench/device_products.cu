@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+// Products and the linear layer against bf16 through cuBLASLt, in the same run. Samples of each result
+// are checked against the host before it is timed.
+//
+//   nvcc -std=c++20 -O3 -arch=sm_90a -I include bench/device_products.cu -lcublasLt && ./a.out [tokens inputs outputs]
+#include <thrust/device_vector.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+
+#include <nibble/device/linear.cuh>
+#include <nibble/nibble.cuh>
+#include <nibble/recipes/nvfp4.hpp>
+
+namespace {
+
+using namespace nibble;
+
+void require(bool condition, char const* what) {
+  if (condition) return;
+  std::printf("failed: %s (%s)\n", what, cudaGetErrorString(cudaGetLastError()));
+  std::exit(1);
+}
+void require(device::status s, char const* what) {
+  if (s != device::status::success) std::printf("%s\n", to_string(s));
+  require(s == device::status::success, what);
+}
+
+/// The median of 15 timings, each of enough launches to fill 5 ms.
+template <class Launch>
+double milliseconds(Launch const& launch) {
+  cudaEvent_t start{}, stop{};
+  cudaEventCreate(&start);
+  cudaEventCreate(&stop);
+  auto const time = [&](int repeats) {
+    cudaEventRecord(start);
+    for (int i = 0; i < repeats; ++i) launch();
+    cudaEventRecord(stop);
+    require(cudaEventSynchronize(stop) == cudaSuccess, "a launch");
+    float elapsed = 0;
+    cudaEventElapsedTime(&elapsed, start, stop);
+    return static_cast<double>(elapsed) / repeats;
+  };
+  time(3);
+  int const repeats = std::max(1, static_cast<int>(5.0 / time(3)));
+  std::vector<double> times(15);
+  for (double& t : times) t = time(repeats);
+  std::sort(times.begin(), times.end());
+  cudaEventDestroy(start);
+  cudaEventDestroy(stop);
+  return times[7];
+}
+
+template <class T>
+T* raw(thrust::device_vector<T>& v) {
+  return thrust::raw_pointer_cast(v.data());
+}
+template <class T>
+matrix_view<T> view_of(thrust::device_vector<T>& v, matrix_index rows, matrix_index columns) {
+  return *make_matrix_view(cuda::std::span<T>(raw(v), v.size()), rows, columns);
+}
+
+/// Numbers of many magnitudes, no ties to speak of.
+thrust::device_vector<bf16> random_matrix(matrix_index rows, matrix_index columns, std::uint64_t seed) {
+  std::vector<bf16> host(static_cast<std::size_t>(rows * columns));
+  random::philox4x32<7> const source{seed, 2};
+  for (std::size_t i = 0; i < host.size(); i += 4) {
+    auto const words = source(i / 4);
+    for (std::size_t j = 0; j < 4 && i + j < host.size(); ++j) {
+      double const u = (words.value[j] & 0xFFFF) * 0x1p-15 - 1;
+      host[i + j] = bf16(static_cast<float>(u * (1 << (words.value[j] >> 29))));
+    }
+  }
+  return thrust::device_vector<bf16>(host.begin(), host.end());
+}
+
+struct stored_codes {
+  quantized_shape<nvfp4_block> shape;
+  thrust::device_vector<std::uint8_t> codes;
+  thrust::device_vector<fp8_e4m3> scales;
+  thrust::device_vector<float> amax;
+
+  stored_codes(matrix_view<bf16> const& in, cuda::stream_ref stream)
+      : shape(shape_for<quantizer<>>(in.extent(0), in.extent(1))),
+        codes(static_cast<std::size_t>(shape.code_bytes())),
+        scales(static_cast<std::size_t>(shape.scale_count())),
+        amax(1) {
+    require(device::quantize(stream, in, view(), quantizer<>{}), "quantize");
+  }
+  quantized_view<nvfp4_block> view() {
+    return *make_quantized_view<nvfp4_block>(cuda::std::span<std::uint8_t>(raw(codes), codes.size()),
+                                             cuda::std::span<fp8_e4m3>(raw(scales), scales.size()),
+                                             cuda::std::span<float>(raw(amax), 1), shape);
+  }
+  /// Rows 0 to rows - 1 on the host.
+  quantized_by<quantizer<>> first_rows(matrix_index rows) {
+    quantized_by<quantizer<>> result(shape_for<quantizer<>>(rows, shape.columns));
+    auto const to = result.view();
+    cudaMemcpy(to.codes.data_handle().bytes, raw(codes), result.code_bytes().size(), cudaMemcpyDeviceToHost);
+    cudaMemcpy(to.scales.data_handle(), raw(scales), result.scales().size(), cudaMemcpyDeviceToHost);
+    to.amax(0, 0) = amax[0];
+    return result;
+  }
+};
+
+void report(char const* name, double ms, double base) {
+  std::printf("%-44s %9.4f ms  %6.2f of bf16\n", name, ms, ms / base);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  matrix_index const tokens = argc > 3 ? std::atoll(argv[1]) : 8192;
+  matrix_index const inputs = argc > 3 ? std::atoll(argv[2]) : 4096;
+  matrix_index const outputs = argc > 3 ? std::atoll(argv[3]) : 4096;
+  int device_number = 0;
+  cudaDeviceProp properties{};
+  if (cudaGetDevice(&device_number) != cudaSuccess ||
+      cudaGetDeviceProperties(&properties, device_number) != cudaSuccess) {
+    std::puts("no CUDA device");
+    return 77;
+  }
+  std::printf("%s, cuBLASLt %zu, %lld tokens x %lld inputs x %lld outputs\n", properties.name,
+              cublasLtGetVersion(), static_cast<long long>(tokens), static_cast<long long>(inputs),
+              static_cast<long long>(outputs));
+  cublas::handle const handle;
+  require(handle.state(), "cuBLASLt");
+  cuda::stream_ref const stream{cudaStream_t{}};
+
+  auto x = random_matrix(tokens, inputs, 1), w = random_matrix(outputs, inputs, 2),
+       dy = random_matrix(tokens, outputs, 3);
+  thrust::device_vector<bf16> y(static_cast<std::size_t>(tokens * outputs)),
+      dx(static_cast<std::size_t>(tokens * inputs));
+  thrust::device_vector<float> dw(static_cast<std::size_t>(outputs * inputs));
+  auto const x_view = view_of(x, tokens, inputs), w_view = view_of(w, outputs, inputs),
+             dy_view = view_of(dy, tokens, outputs);
+  auto const y_view = view_of(y, tokens, outputs), dx_view = view_of(dx, tokens, inputs);
+  auto const dw_view = view_of(dw, outputs, inputs);
+
+  // bf16 alone: y = x W^T, dx = dy W, dW += dy^T x on the tensors as they lie.
+  thrust::device_vector<float> scalars(4);
+  scalars[0] = scalars[2] = scalars[3] = 1.0f;  // alpha 1, beta 0; alpha 1, beta 1
+  thrust::device_vector<std::uint8_t> library(cublas::workspace_bytes);
+  auto const bf16_product = [&](matrix_index m, matrix_index n, matrix_index k, cublas::operand const& a,
+                                cublas::operand const& b, void* out, bool is_float, int which) {
+    cublas::product p{};
+    p.what = cublas::elements::bf16;
+    p.is_float_out = is_float;
+    p.rows = m, p.columns = n, p.depth = k;
+    p.a = a, p.b = b;
+    p.out = out;
+    p.out_pitch = n;
+    p.scalars = raw(scalars) + which;
+    require(cublas::multiply(handle, cudaStream_t{}, p, raw(library)), "a bf16 product");
+  };
+  auto const fprop = [&] {
+    bf16_product(tokens, outputs, inputs, {raw(x), inputs}, {raw(w), inputs}, raw(y), false, 0);
+  };
+  auto const dgrad = [&] {
+    bf16_product(tokens, inputs, outputs, {raw(dy), outputs}, {raw(w), inputs, nullptr, true}, raw(dx), false, 0);
+  };
+  auto const wgrad = [&] {
+    bf16_product(outputs, inputs, tokens, {raw(dy), outputs, nullptr, true}, {raw(x), inputs, nullptr, true},
+                 raw(dw), true, 2);
+  };
+  fprop();
+  double reference = 0;
+  for (matrix_index k = 0; k < inputs; ++k) {
+    reference += static_cast<double>(static_cast<float>(static_cast<bf16>(x[static_cast<std::size_t>(k)]))) *
+                 static_cast<double>(static_cast<float>(static_cast<bf16>(w[static_cast<std::size_t>(inputs + k)])));
+  }
+  double const got = static_cast<double>(static_cast<float>(static_cast<bf16>(y[1])));
+  require(std::abs(got - reference) <= std::abs(reference) / 128 + 0.05 * std::sqrt(static_cast<double>(inputs)),
+          "the bf16 product");
+  double const one = milliseconds(fprop), two = milliseconds(dgrad), three = milliseconds(wgrad);
+  double const all = milliseconds([&] { fprop(), dgrad(), wgrad(); });
+  std::printf("bf16 through cuBLASLt: fprop %.4f ms (%.0f TFLOP/s), dgrad %.4f, wgrad %.4f, all %.4f\n", one,
+              2e-9 * static_cast<double>(tokens * inputs) * static_cast<double>(outputs) / one, two, three, all);
+
+  // One product of NVFP4 operands.
+  stored_codes a(x_view, stream), b(w_view, stream);
+  thrust::device_vector<float> out(static_cast<std::size_t>(tokens * outputs));
+  auto const out_view = view_of(out, tokens, outputs);
+  auto const time_product = [&]<product Mode>(char const* name) {
+    std::size_t const bytes =
+        device::matmul_workspace<Mode>(handle, a.view(), quantizer<>{}, b.view(), quantizer<>{}, out_view);
+    thrust::device_vector<std::uint8_t> memory(bytes);
+    auto const run = [&] {
+      require(device::matmul<Mode>(handle, stream, {raw(memory), bytes}, a.view(), quantizer<>{}, b.view(),
+                                   quantizer<>{}, out_view),
+              name);
+    };
+    thrust::fill(out.begin(), out.end(), NAN);
+    run();
+    require(cudaDeviceSynchronize() == cudaSuccess, name);
+    matrix_index const rows = std::min<matrix_index>(48, tokens), columns = std::min<matrix_index>(64, outputs);
+    std::vector<float> expected(static_cast<std::size_t>(rows * columns)), sample(expected.size());
+    auto const expected_view =
+        *make_matrix_view(cuda::std::span<float>(expected.data(), expected.size()), rows, columns);
+    matmul<product::exact>(a.first_rows(rows).view(), quantizer<>{}, b.first_rows(columns).view(), quantizer<>{},
+                           expected_view);
+    cudaMemcpy2D(sample.data(), static_cast<std::size_t>(columns) * 4, raw(out),
+                 static_cast<std::size_t>(outputs) * 4, static_cast<std::size_t>(columns) * 4,
+                 static_cast<std::size_t>(rows), cudaMemcpyDeviceToHost);
+    double off = 0, size = 0;
+    int different = 0;
+    for (std::size_t i = 0; i < sample.size(); ++i) {
+      double const d = static_cast<double>(sample[i]) - static_cast<double>(expected[i]);
+      off += d * d;
+      size += static_cast<double>(expected[i]) * static_cast<double>(expected[i]);
+      different += sample[i] != expected[i];
+    }
+    std::printf("%s: %d of %zu sampled results differ from the host's exact ones, relative error %.2e, "
+                "workspace %zu MiB\n",
+                name, different, sample.size(), std::sqrt(off / size), bytes >> 20);
+    require(Mode == product::fast ? std::sqrt(off / size) < 1e-5 : different == 0, name);
+    report(name, milliseconds(run), one);
+  };
+  time_product.template operator()<product::fast>("fast");
+  time_product.template operator()<product::exact>("exact");
+
+  // The whole linear layer under NVIDIA's recipe.
+  using layer_type = device::linear<recipes::nvfp4>;
+  layer_type layer({tokens, inputs, outputs});
+  thrust::device_vector<std::uint8_t> kept(layer.kept_bytes()), memory(layer.workspace_bytes(handle));
+  device::workspace const kept_memory{raw(kept), kept.size()}, scratch{raw(memory), memory.size()};
+  auto const forward = [&] {
+    require(layer.forward(handle, stream, scratch, kept_memory, x_view, w_view, y_view, {1, 2, 3}), "forward");
+  };
+  auto const backward = [&] {
+    require(layer.backward(handle, stream, scratch, kept_memory, dy_view, dx_view, dw_view, {1, 2, 3}), "backward");
+  };
+  forward();
+  backward();
+  require(cudaDeviceSynchronize() == cudaSuccess, "the layer");
+  report("linear, recipe nvfp4, fast: forward", milliseconds(forward), one);
+  report("linear, recipe nvfp4, fast: backward", milliseconds(backward), two + three);
+  double const both = milliseconds([&] { forward(), backward(); });
+  report("linear, recipe nvfp4, fast: all", both, all);
+  return 0;
+}

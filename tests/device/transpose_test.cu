@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Square tiles turned on the device: the host's bytes, padding included.
+#include <doctest/doctest.h>
+
+#include <cstring>
+
+#include <nibble/device/quantize.cuh>
+#include <nibble/device/transpose.cuh>
+#include <nibble/nibble.hpp>
+#include <nibble/quantize.hpp>
+#include <nibble/transpose.hpp>
+
+#include "support/device_memory.cuh"
+#include "support/matrices.hpp"
+
+namespace {
+
+using namespace nibble;
+
+template <class Q, class Layout = cuda::std::layout_right>
+int mismatches(matrix_index rows, matrix_index columns) {
+  auto const values = fixture::filled<float>(rows, columns, 3);
+  auto const straight = quantized<Layout>(values.view(), Q{});
+  auto const expected = transpose_tiles<Q>(straight.view());
+  thrust::device_vector<float> in(values.values.begin(), values.values.end());
+  auto const view = *make_matrix_view(
+      cuda::std::span<float const>(thrust::raw_pointer_cast(in.data()), in.size()), rows, columns);
+  fixture::device_matrix<Q, Layout> first(straight.shape()), turned(expected.shape());
+  cuda::stream_ref const stream{cudaStream_t{}};
+  REQUIRE(device::quantize(stream, view, first.view(), Q{}) == device::status::success);
+  REQUIRE(device::transpose_tiles<Q>(stream, first.view(), turned.view()) == device::status::success);
+  REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+  auto const codes = fixture::copied(turned.codes), scales = fixture::copied(turned.scale_bytes);
+  auto const amax = fixture::copied(turned.amax);
+  int wrong = codes.size() != expected.code_bytes().size();
+  for (std::size_t i = 0; i < codes.size(); ++i) wrong += codes[i] != expected.code_bytes()[i];
+  auto const* const want = reinterpret_cast<std::uint8_t const*>(expected.scales().data());
+  for (std::size_t i = 0; i < scales.size(); ++i) wrong += scales[i] != want[i];
+  if (Q::outer::bound > 0) wrong += amax != expected.amax();
+  return wrong;
+}
+
+using squares = quantizer<nvfp4_block, scaling::amax<scaling::tile::square>>;
+using fp8_squares = quantizer<fp8_block, scaling::amax<scaling::tile::square, tensor_scale::none>>;
+
+}  // namespace
+
+TEST_CASE("turned tiles of 16x16 nibbles and of 128x128 bytes are the host's bytes") {
+  if (!fixture::has_device()) return;
+  CHECK(mismatches<squares>(64, 128) == 0);
+  CHECK(mismatches<squares>(33, 70) == 0);
+  CHECK(mismatches<squares>(1, 300) == 0);
+  CHECK(mismatches<squares, layout::scale_tile_128x4>(48, 208) == 0);
+  CHECK(mismatches<squares, layout::scale_tile_128x4>(256, 128) == 0);
+  CHECK(mismatches<fp8_squares>(130, 300) == 0);
+}
+
+TEST_CASE("an output of another shape is refused") {
+  if (!fixture::has_device()) return;
+  fixture::device_matrix<squares, cuda::std::layout_right> a(shape_for<squares>(32, 48)), b(shape_for<squares>(32, 48));
+  CHECK(device::transpose_tiles<squares>(cuda::stream_ref{cudaStream_t{}}, a.view(), b.view()) ==
+        device::status::shape_mismatch);
+}
