@@ -69,6 +69,18 @@ __global__ void __launch_bounds__(threads_per_block) amax_groups(In in, Out out,
   if constexpr (Quantizer::has_one_amax) merge_amax(largest, out.amax.data_handle());
 }
 
+/// Has the amax of `out` the shape that Quantizer makes of rows x columns, contiguous?
+template <class Quantizer, class Block, class ScaleLayout>
+status check_amax(matrix_index rows, matrix_index columns,
+                  quantized_view<Block, ScaleLayout> const& out) {
+  auto const need = shape_for<Quantizer, ScaleLayout>(rows, columns);
+  bool const fits = out.rows() == need.rows && out.columns() == need.columns &&
+                    out.amax.extent(0) == need.amax_rows &&
+                    out.amax.extent(1) == need.amax_columns && out.amax.stride(1) == 1 &&
+                    out.amax.stride(0) == (need.amax_columns > 0 ? need.amax_columns : 1);
+  return fits ? status::success : status::shape_mismatch;
+}
+
 }  // namespace detail
 
 /// Finds the amaxes that Quantizer derives outer scales from, as nibble::find_amax.
@@ -81,12 +93,8 @@ status find_amax(::cuda::stream_ref stream, In const& in,
                  quantized_view<Block, ScaleLayout> const& out, Quantizer const& q) {
   using value_type = std::remove_cv_t<typename In::value_type>;
   auto const need = shape_for<Quantizer, ScaleLayout>(in.extent(0), in.extent(1));
-  if (out.rows() != need.rows || out.columns() != need.columns ||
-      out.amax.extent(0) != need.amax_rows || out.amax.extent(1) != need.amax_columns ||
-      out.amax.stride(1) != 1 ||
-      out.amax.stride(0) != (need.amax_columns > 0 ? need.amax_columns : 1)) {
-    return status::shape_mismatch;
-  }
+  status const checked = detail::check_amax<Quantizer>(in.extent(0), in.extent(1), out);
+  if (checked != status::success) return checked;
   auto const bytes = sizeof(float) * static_cast<std::size_t>(need.amax_count());
   if (bytes == 0) return status::success;
   if (cudaMemsetAsync(out.amax.data_handle(), 0, bytes, stream.get()) != cudaSuccess) {

@@ -68,6 +68,46 @@ __global__ void __launch_bounds__(threads_per_block)
   }
 }
 
+/// One thread, 16 bytes of a contiguous result at a time, four of them, so that a warp writes 512
+/// bytes side by side and its loads overlap. Plain scales, no transform, one amax.
+template <class T, class Quantizer>
+__global__ void __launch_bounds__(threads_per_block)
+    dequantize_flat(std::uint8_t const* codes, typename Quantizer::scale_type const* scales,
+                    float const* amax, T* result, matrix_index vectors) {
+  constexpr int each = 16 / static_cast<int>(sizeof(T)), together = 4;
+  using word = std::conditional_t<each == 8, std::uint32_t, std::uint16_t>;
+  struct alignas(16) vector {
+    T value[std::size_t{each}];
+  };
+  auto const factors = Quantizer::prepare({amax != nullptr ? *amax : 0.0f});
+  matrix_index const step = static_cast<matrix_index>(gridDim.x) * blockDim.x * together;
+  for (matrix_index first =
+           static_cast<matrix_index>(blockIdx.x) * blockDim.x * together + threadIdx.x;
+       first < vectors; first += step) {
+    word loaded[std::size_t{together}];
+    typename Quantizer::scale_type scale[std::size_t{together}];
+    for (int k = 0; k < together; ++k) {
+      matrix_index const i = first + k * threads_per_block;
+      if (i < vectors) {
+        loaded[k] = reinterpret_cast<word const*>(codes)[i];
+        scale[k] = scales[i * each / Quantizer::block_type::size];
+      }
+    }
+    for (int k = 0; k < together; ++k) {
+      matrix_index const i = first + k * threads_per_block;
+      if (i >= vectors) break;
+      float const multiplier = Quantizer::multiplier(scale[k], factors);
+      vector v;
+      for (int e = 0; e < each; ++e) {
+        auto const code = Quantizer::element_type::from_bits(
+            static_cast<std::uint8_t>(loaded[k] >> (4 * e) & 15));
+        v.value[e] = written_as<T>(arch::multiply(static_cast<float>(code), multiplier));
+      }
+      reinterpret_cast<vector*>(result)[i] = v;
+    }
+  }
+}
+
 }  // namespace detail
 
 /// Writes the numbers that a quantized matrix stands for; see nibble::dequantize.
@@ -94,6 +134,22 @@ status dequantize(::cuda::stream_ref stream, quantized_view<Block, ScaleLayout> 
       static_cast<std::size_t>(result.stride(0)) * sizeof(value_type) % 16 == 0 &&
       is_aligned(result.data_handle(), 16) && is_aligned(in.codes.data_handle().bytes, 8) &&
       in.codes.data_handle().first == 0;
+  if constexpr (std::is_same_v<ScaleLayout, ::cuda::std::layout_right> && Quantizer::has_one_amax &&
+                Quantizer::element_type::format == format::e2m1 &&
+                Quantizer::block_type::size % 8 == 0 && !is_adaptive<typename view::block_type>) {
+    if (is_contiguous && (Quantizer::transform_type::size == 1 || which == domain::transformed) &&
+        result.stride(0) == result.extent(1) && in.codes.stride(0) == result.extent(1) &&
+        in.rows_per_scale() == 1) {
+      matrix_index const vectors =
+          result.extent(0) * result.extent(1) * static_cast<matrix_index>(sizeof(value_type)) / 16;
+      detail::dequantize_flat<value_type, Quantizer>
+          <<<detail::grid_for(nibble::detail::ceil_div<matrix_index>(vectors, 4)),
+             detail::threads_per_block, 0, stream.get()>>>(
+              in.codes.data_handle().bytes, in.scales.data_handle(), in.amax.data_handle(),
+              result.data_handle(), vectors);
+      return cudaPeekAtLastError() == cudaSuccess ? status::success : status::launch_failed;
+    }
+  }
   if (is_contiguous) {
     detail::dequantize_groups<view, Out, Quantizer, true>
         <<<grid, detail::threads_per_block, 0, stream.get()>>>(in, result, q, which);

@@ -3,6 +3,7 @@
 // a kernel author's own.
 #pragma once
 
+#include "nibble/bf16.hpp"
 #include "nibble/quantized_matrix.hpp"
 #include "nibble/quantizer.hpp"
 
@@ -37,6 +38,35 @@ template <class T>
   }
 }
 
+/// The values of a 32-bit word as floats: two of two bytes, or one float.
+template <class T>
+__device__ __forceinline__ void widen(std::uint32_t word, float* values) {
+  if constexpr (std::is_same_v<T, float>) {
+    values[0] = nibble::detail::float_from_bits(word);
+  } else if constexpr (std::is_same_v<T, bf16>) {  // one instruction each; through bf16, two
+    values[0] = nibble::detail::float_from_bits(word << 16);
+    values[1] = nibble::detail::float_from_bits(word & 0xFFFF'0000u);
+  } else {
+    static_assert(sizeof(T) == 2, "got a type of another size; need 2 bytes, or float");
+    struct alignas(4) pair {
+      T value[2];
+    };
+    pair const both = *reinterpret_cast<pair const*>(&word);
+    values[0] = static_cast<float>(both.value[0]);
+    values[1] = static_cast<float>(both.value[1]);
+  }
+}
+
+/// The values of 16 bytes as floats.
+template <class T>
+__device__ __forceinline__ void widen(uint4 const& words, float* values) {
+  constexpr int each = 4 / static_cast<int>(sizeof(T));
+  widen<T>(words.x, values);
+  widen<T>(words.y, values + each);
+  widen<T>(words.z, values + 2 * each);
+  widen<T>(words.w, values + 3 * each);
+}
+
 /// N consecutive values as floats, by loads of 16 bytes.
 ///
 /// shape   from: N values of float, bf16, fp16 or CUDA's types of those sizes, 16-byte aligned; one
@@ -46,11 +76,7 @@ __device__ __forceinline__ void load_vectors(T const* from, float (&values)[N]) 
   constexpr std::size_t per_vector = 16 / sizeof(T);
   static_assert(N % per_vector == 0, "got a count that is no whole number of 16-byte vectors");
   for (std::size_t first = 0; first < N; first += per_vector) {
-    struct alignas(16) vector {
-      T value[per_vector];
-    };
-    vector const v = *reinterpret_cast<vector const*>(from + first);
-    for (std::size_t i = 0; i < per_vector; ++i) values[first + i] = static_cast<float>(v.value[i]);
+    widen<std::remove_cv_t<T>>(*reinterpret_cast<uint4 const*>(from + first), values + first);
   }
 }
 

@@ -3,6 +3,7 @@
 // nibble::quantize_both.
 #pragma once
 
+#include "nibble/device/amax_both.cuh"
 #include "nibble/device/quantize.cuh"
 
 namespace nibble::device {
@@ -41,21 +42,6 @@ status quantize_both_with_amax(::cuda::stream_ref stream, In const& in,
   return done == status::success
              ? quantize_with_amax(stream, transposed(in), columns_out, q_columns)
              : done;
-}
-
-/// Finds the amaxes of a matrix and of its transpose; see nibble::find_amax_both.
-///
-/// errors  as find_amax.
-/// bits    those of find_amax of `in` and of transposed(in).
-template <class In, class BlockR, class LayoutR, class BlockC, class LayoutC, class Rows,
-          class Columns>
-status find_amax_both(::cuda::stream_ref stream, In const& in,
-                      quantized_view<BlockR, LayoutR> const& rows_out,
-                      quantized_view<BlockC, LayoutC> const& columns_out, Rows const& q_rows,
-                      Columns const& q_columns) {
-  status const found = find_amax(stream, in, rows_out, q_rows);
-  return found == status::success ? find_amax(stream, transposed(in), columns_out, q_columns)
-                                  : found;
 }
 
 /// Quantizes a matrix and its transpose: find_amax_both, then quantize_both_with_amax, on one

@@ -1,74 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sixteen floats of one thread to sixteen e2m1 codes, in the fewest instructions known: quantize
-// kernels are bound by the rate of instructions, not by memory.
+// Sixteen floats of one thread to sixteen e2m1 codes and their scale: what every quantize kernel of
+// 4-bit blocks is made of.
 #pragma once
 
-#include "nibble/arch/ptx.cuh"
+#include "nibble/device/four_over_six.cuh"
 #include "nibble/device/group.cuh"
 #include "nibble/rounding/stochastic.hpp"
 
 namespace nibble::device {
 
 namespace detail {
-
-/// The signs of 8 values, value i's in bit 4 i + 3.
-__device__ __forceinline__ std::uint32_t signs_of(float const* values) {
-  auto const gather = [&](int first) {  // the top bytes of four values, two apart
-    auto const bits = [&](int i) { return __float_as_uint(values[first + i]); };
-    return __byte_perm(__byte_perm(bits(0), bits(2), 0x0073), __byte_perm(bits(4), bits(6), 0x0073),
-                       0x5410);
-  };
-  return (gather(0) >> 4 & 0x0808'0808u) | (gather(1) & 0x8080'8080u);
-}
-
-/// The magnitude codes of 8 products below 7 in magnitude, none of them NaN.
-///
-/// rule    as arch::encode_e2m1_magnitude, but the steps' beginnings are part of what is added, and
-///         all eight share the constant's bits, which one subtraction takes off.
-__device__ __forceinline__ std::uint32_t nearest_magnitudes(float const* values, float factor) {
-  auto const code = [&](int i) {
-    float const y = arch::ptx::abs_f32(arch::ptx::mul_rn_f32(values[i], factor));
-    std::uint32_t result = __float_as_uint(arch::ptx::add_rn_f32(y, 0x1p24f + 8));
-    result = __viaddmin_u32(__float_as_uint(arch::ptx::add_rn_f32(y, 0x1p23f + 2)),
-                            0x4B80'0000u - 0x4B00'0000u, result);
-    return __viaddmin_u32(__float_as_uint(arch::ptx::add_rn_f32(y, 0x1p22f)),
-                          0x4B80'0000u - 0x4A80'0000u, result);
-  };
-  auto const pair = [&](int i) { return code(i) + code(i + 1) * 16; };
-  auto const four = [&](int i) { return pair(i) + pair(i + 2) * 256; };
-  return four(0) + four(4) * 65536 - 0x4B80'0000u * 0x1111'1111u;
-}
-
-/// The magnitude codes of 8 products below 7 in magnitude, none of them NaN, by stochastic rounding
-/// with the 8 bytes of two words.
-///
-/// rule    with f(y) = min(2 y, y + 2, y / 2 + 4), which is the code and the share of the next one,
-///         a code is floor((floor(256 f) + random) / 256), at most 7. Additions toward zero give
-///         floor(256 f); the rest is done on pairs in the halves of a word.
-/// bits    those of format::stochastic<8>.
-__device__ __forceinline__ std::uint32_t stochastic_magnitudes(float const* values, float factor,
-                                                               std::uint32_t random0,
-                                                               std::uint32_t random1) {
-  auto const fixed = [&](int i) {  // 0x4700'0000 + floor(256 f)
-    float const y = arch::ptx::abs_f32(arch::ptx::mul_rn_f32(values[i], factor));
-    std::uint32_t result = __float_as_uint(arch::ptx::add_rz_f32(y, 0x1p15f + 2));
-    result = __viaddmin_u32(__float_as_uint(arch::ptx::add_rz_f32(y, 0x1p16f + 8)),
-                            0x4700'0000u - 0x4780'0000u, result);
-    return __viaddmin_u32(__float_as_uint(arch::ptx::add_rz_f32(y, 0x1p14f)),
-                          0x4700'0000u - 0x4680'0000u, result);
-  };
-  // Values i and i + 2 of four, their codes in bytes 1 and 3. The noise carries what takes the
-  // constant of the lower value out of the upper half.
-  auto const rounded = [&](int i, std::uint32_t random, unsigned selector) {
-    std::uint32_t const noise = __byte_perm(random, 0xB900'0000u, selector);
-    return __viaddmin_u16x2(fixed(i) + fixed(i + 2) * 65536, noise, 0x07FF'07FFu);
-  };
-  std::uint32_t const even =
-      __byte_perm(rounded(0, random0, 0x7240), rounded(4, random1, 0x7240), 0x7531);
-  std::uint32_t const odd =
-      __byte_perm(rounded(1, random0, 0x7341), rounded(5, random1, 0x7341), 0x7531);
-  return even + odd * 16;
-}
 
 template <class Rounding>
 inline constexpr bool is_nearest = std::is_same_v<Rounding, rounding::nearest_even>;
@@ -84,14 +25,22 @@ template <scaling::tile Shape, class Outer, class Rule, int Numerator, int Denom
 inline constexpr bool has_encode_table<scaling::amax<Shape, Outer, Rule, Numerator, Denominator>> =
     true;
 
+/// Is it four_over_six, of which both candidates are encoded at once?
+template <class Quantizer>
+inline constexpr bool chooses_four_or_six =
+    is_four_over_six<typename Quantizer::scaling_type> &&
+    is_nearest<typename Quantizer::rounding_type> &&
+    std::is_same_v<typename Quantizer::scale_type, fp8_e4m3>;
+
 }  // namespace detail
 
 /// Does Quantizer make blocks of 16 e2m1 codes with one-byte scales, group by group of one block or
 /// of one 16x16 tile whose amax is all that its scale needs, under one amax?
 template <class Quantizer>
 inline constexpr bool makes_sixteens =
-    Quantizer::has_one_amax&& Quantizer::block_type::size == 16 && Quantizer::group.columns == 16 &&
-    Quantizer::element_type::format == format::e2m1 &&
+    Quantizer::has_one_amax&& Quantizer::group.columns == 16 &&
+    std::is_same_v<typename Quantizer::block_type,
+                   block<fp4_e2m1, typename Quantizer::scale_type, 16>> &&
     sizeof(typename Quantizer::scale_type) == 1 &&
     (Quantizer::group.rows == 1 || (Quantizer::transform_type::size == 1 &&
                                     scaling::needs_amax_only<typename Quantizer::scaling_type,
@@ -100,9 +49,12 @@ inline constexpr bool makes_sixteens =
 
 /// The largest magnitude of 16 values, NaN if there is one.
 __device__ __forceinline__ float amax_or_nan(float const (&values)[16]) {
-  float largest = 0;
-  for (float const value : values) largest = arch::ptx::max_nan_abs_f32(largest, value);
-  return largest;
+  float largest[4]{};  // four chains: one would wait for itself
+  for (int i = 0; i < 16; ++i) {
+    largest[i % 4] = arch::ptx::max_nan_abs_f32(largest[i % 4], values[i]);
+  }
+  return arch::ptx::max_nan_abs_f32(arch::ptx::max_nan_abs_f32(largest[0], largest[1]),
+                                    arch::ptx::max_nan_abs_f32(largest[2], largest[3]));
 }
 
 /// What the threads of a CTA keep of a quantizer: its factors, and in shared memory the encode
@@ -117,21 +69,28 @@ class sixteen_encoder {
   using block_type = typename Quantizer::block_type;
   using scale_type = typename Quantizer::scale_type;
   using element_type = typename Quantizer::element_type;
+  using rounding_type = typename Quantizer::rounding_type;
   using chosen = scaling::chosen<scale_type>;
   static constexpr bool needs_amax_only =
       scaling::needs_amax_only<typename Quantizer::scaling_type, block_type>;
-  static constexpr bool has_table = detail::has_encode_table<typename Quantizer::scaling_type>;
-  static constexpr int table_size = has_table ? (scale_type::format.is_signed ? 128 : 256) : 1;
+  static constexpr bool is_four_or_six = detail::chooses_four_or_six<Quantizer>;
+  static constexpr bool has_table =
+      detail::has_encode_table<typename Quantizer::scaling_type> || is_four_or_six;
+  static constexpr int scale_count = has_table ? (scale_type::format.is_signed ? 128 : 256) : 1;
+  static constexpr int table_size = scale_count * (is_four_or_six ? 9 : 1);
 
   __device__ __forceinline__ sixteen_encoder(Quantizer const& q, float amax, float* table)
       : q_(q), factors_(Quantizer::prepare({amax})), table_(table) {}
 
   __device__ __forceinline__ void fill_table() const {
     if constexpr (has_table) {
-      for (unsigned i = threadIdx.x; i < unsigned{table_size}; i += blockDim.x) {
+      for (unsigned i = threadIdx.x; i < unsigned{scale_count}; i += blockDim.x) {
         table_[i] = scaling::encode_multiplier(
             static_cast<float>(scale_type::from_bits(static_cast<std::uint8_t>(i))), factors_);
       }
+    }
+    if constexpr (is_four_or_six) {
+      detail::fill_decoded<typename Quantizer::outer>(decoded(), factors_.amax);
     }
   }
 
@@ -143,34 +102,44 @@ class sixteen_encoder {
     return result;
   }
 
-  /// The codes of 16 values under a scale. largest: their amax, or NaN where one is NaN.
+  /// The codes of 16 values under a scale, the first at a position that is a multiple of 16. largest:
+  /// their amax, or NaN where one is NaN.
   [[nodiscard]] __device__ __forceinline__ std::uint64_t codes(float const (&values)[16],
                                                                float encode, float largest,
                                                                std::uint64_t position) const {
     // Neither NaN nor anything that saturates beyond the next code: almost always.
-    bool const is_plain = arch::multiply(largest, encode) < 7.0f;
+    [[maybe_unused]] bool const is_plain = detail::is_below_7(arch::multiply(largest, encode));
 #if !NIBBLE_HAS_CVT_E2M1
-    if constexpr (detail::is_nearest<typename Quantizer::rounding_type>) {
-      if (is_plain) {
-        std::uint32_t const low = detail::nearest_magnitudes(values, encode);
-        std::uint32_t const high = detail::nearest_magnitudes(values + 8, encode);
-        return join(low | detail::signs_of(values), high | detail::signs_of(values + 8));
+    if constexpr (detail::is_nearest<rounding_type>) {
+      if (!is_plain) {
+        return one_by_one(values, encode, [](float value, int) {
+          return rounding_type::template round<element_type>(value);
+        });
       }
-    }
+      std::uint32_t const low = detail::nearest_magnitudes(values, encode);
+      std::uint32_t const high = detail::nearest_magnitudes(values + 8, encode);
+      return join(low | detail::signs_of(values), high | detail::signs_of(values + 8));
+    } else
 #endif
-    if constexpr (detail::draws_bytes<typename Quantizer::rounding_type>) {
-      if (is_plain && position % 16 == 0) {
-        random::words const drawn = q_.rounding.source(position / 16);
-        std::uint32_t const low =
-            detail::stochastic_magnitudes(values, encode, drawn.value[0], drawn.value[1]);
-        std::uint32_t const high =
-            detail::stochastic_magnitudes(values + 8, encode, drawn.value[2], drawn.value[3]);
-        return join(low | detail::signs_of(values), high | detail::signs_of(values + 8));
+        if constexpr (detail::draws_bytes<rounding_type>) {
+      random::words const drawn = q_.rounding.source(position / 16);
+      if (!is_plain) {
+        random::words const copy = drawn;
+        return one_by_one(values, encode, [&](float value, int i) {
+          return rounding_type::template round<element_type>(
+              value, copy.value[i / 4] >> (8 * (i % 4)) & 0xFFu);
+        });
       }
+      std::uint32_t const low =
+          detail::stochastic_magnitudes(values, encode, drawn.value[0], drawn.value[1]);
+      std::uint32_t const high =
+          detail::stochastic_magnitudes(values + 8, encode, drawn.value[2], drawn.value[3]);
+      return join(low | detail::signs_of(values), high | detail::signs_of(values + 8));
+    } else {
+      float scaled[16];
+      for (int i = 0; i < 16; ++i) scaled[i] = arch::multiply(values[i], encode);
+      return word_of(q_.rounding.template encode<element_type>(scaled, position));
     }
-    float scaled[16];
-    for (int i = 0; i < 16; ++i) scaled[i] = arch::multiply(values[i], encode);
-    return word_of(q_.rounding.template encode<element_type>(scaled, position));
   }
 
   /// One block of 1x16: transformed values to codes and scale.
@@ -183,6 +152,15 @@ class sixteen_encoder {
       scale = made.scale;
       return codes(values, made.encode, largest, position);
     } else {
+      if constexpr (is_four_or_six) {
+        detail::candidate best;
+        if (detail::choose_four_or_six<typename Quantizer::scaling_type>(
+                values, amax_or_nan(values), factors_, table_, decoded(), best)) {
+          scale = best.scale;
+          return join(best.codes[0] | detail::signs_of(values),
+                      best.codes[1] | detail::signs_of(values + 8));
+        }
+      }
       float row[1][16];
       for (int i = 0; i < 16; ++i) row[0][i] = values[i];
       auto const made = q_.encode(row, factors_, position);
@@ -202,6 +180,23 @@ class sixteen_encoder {
   }
 
  private:
+  /// What is rare in a loop that stays rolled up, so that it takes no registers from the rest.
+  template <class Round>
+  [[nodiscard]] __device__ __forceinline__ static std::uint64_t one_by_one(
+      float const (&values)[16], float encode, Round const& round) {
+    float copy[16];
+    for (int i = 0; i < 16; ++i) copy[i] = values[i];
+    std::uint64_t codes = 0;
+#pragma unroll 1
+    for (int i = 0; i < 16; ++i) {
+      codes |= static_cast<std::uint64_t>(round(arch::multiply(copy[i], encode), i).bits())
+               << (4 * i);
+    }
+    return codes;
+  }
+  [[nodiscard]] __device__ __forceinline__ float (*decoded() const)[8] {
+    return reinterpret_cast<float(*)[8]>(table_ + scale_count);
+  }
   [[nodiscard]] __device__ __forceinline__ static std::uint64_t join(std::uint32_t low,
                                                                      std::uint32_t high) {
     return static_cast<std::uint64_t>(high) << 32 | low;

@@ -20,20 +20,13 @@ template <class T>
   return row * chunks_per_row + (chunk ^ (row & 7) ^ (row >> 4 & 3) << 1);
 }
 
-/// A chunk of values.
-template <class T>
-struct alignas(16) chunk_of {
-  T value[16 / sizeof(T)];
-};
-
 /// Block `block` of row `row`, as floats.
 template <class T>
-__device__ __forceinline__ void load_row(chunk_of<T> const* tile, int row, int block,
+__device__ __forceinline__ void load_row(uint4 const* tile, int row, int block,
                                          float (&values)[16]) {
   constexpr int per_chunk = 16 / static_cast<int>(sizeof(T));
   for (int first = 0; first < 16; first += per_chunk) {
-    auto const chunk = tile[chunk_place<T>(row, (16 * block + first) / per_chunk)];
-    for (int i = 0; i < per_chunk; ++i) values[first + i] = static_cast<float>(chunk.value[i]);
+    widen<T>(tile[chunk_place<T>(row, (16 * block + first) / per_chunk)], values + first);
   }
 }
 
@@ -87,6 +80,7 @@ __device__ __forceinline__ void store_scales(Scale const (&scales)[tile_edge][bl
       return;
     }
   }
+#pragma unroll 1
   for (int i = thread; i < tile_edge / step * blocks_per_edge; i += threads_per_block) {
     int const row = i / blocks_per_edge, block = i % blocks_per_edge;
     if (row * step < rows && block < blocks) {
@@ -107,15 +101,35 @@ __device__ __forceinline__ void choose_tiles(sixteen_encoder<Quantizer> const& e
   }
 }
 
+/// Where a tile lies in an output: what a thread needs to place one of its blocks, in few
+/// instructions.
+struct tile_place {
+  std::uint8_t* codes;     // of the tile's first block
+  matrix_index pitch;      // bytes from one row of codes to the next
+  std::uint64_t position;  // of the tile's first element
+  std::uint64_t columns;   // elements in a row
+  int rows, blocks;        // inside the matrix
+
+  template <class Out>
+  __device__ __forceinline__ tile_place(Out const& out, matrix_index row, matrix_index block)
+      : codes(code_address(out, row, block)),
+        pitch(out.codes.stride(0) / 2),
+        position(static_cast<std::uint64_t>(row * out.columns() + 16 * block)),
+        columns(static_cast<std::uint64_t>(out.columns())),
+        rows(static_cast<int>(min(matrix_index{tile_edge}, out.rows() - row))),
+        blocks(static_cast<int>(min(matrix_index{blocks_per_edge}, out.scales.extent(1) - block))) {
+  }
+};
+
 /// One block of 16 values of either direction: transform, encode, store codes, keep the scale.
-template <class Quantizer, class Out>
+template <class Quantizer>
 __device__ __forceinline__ void encode_block(float (&values)[16],
                                              sixteen_encoder<Quantizer> const& encoder,
-                                             side_memory<Quantizer>& memory, Out const& out,
-                                             matrix_index first_row, matrix_index first_block,
-                                             int row, int block, int tile, float largest) {
-  matrix_index const i = first_row + row, b = first_block + block;
-  auto const position = static_cast<std::uint64_t>(i * out.columns() + 16 * b);
+                                             side_memory<Quantizer>& memory,
+                                             tile_place const& place, int row, int block, int tile,
+                                             float largest) {
+  std::uint64_t const position = place.position + static_cast<unsigned>(row) * place.columns +
+                                 16u * static_cast<unsigned>(block);
   std::uint64_t codes;
   if constexpr (has_square_tiles<Quantizer>) {
     codes = encoder.codes(values, memory.encode[tile], largest, position);
@@ -124,64 +138,56 @@ __device__ __forceinline__ void encode_block(float (&values)[16],
     encoder.transform(values);
     codes = encoder(values, position, memory.scales[row][block]);
   }
-  *reinterpret_cast<std::uint64_t*>(code_address(out, i, b)) = codes;
+  *reinterpret_cast<std::uint64_t*>(place.codes + row * place.pitch + 8 * block) = codes;
 }
 
 /// The tile's blocks along its rows: lane l takes row l % 8 of 8 and block l / 8 of 4, so that the
 /// codes of a row leave in 32 bytes.
-template <class T, class Quantizer, class Out>
-__device__ __forceinline__ void encode_rows(chunk_of<T> const* tile,
+template <class T, class Quantizer>
+__device__ __forceinline__ void encode_rows(uint4 const* tile,
                                             sixteen_encoder<Quantizer> const& encoder,
-                                            side_memory<Quantizer>& memory, Out const& out,
-                                            matrix_index first_row, matrix_index first_block,
+                                            side_memory<Quantizer>& memory, tile_place const& place,
                                             float const* largest) {
   int const lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
 #pragma unroll 1
   for (int i = 0; i < 4; ++i) {
     int const row = warp * 16 + i % 2 * 8 + lane % 8, block = i / 2 * 4 + lane / 8;
-    if (first_row + row >= out.rows() || 16 * (first_block + block) >= out.columns()) continue;
+    if (row >= place.rows || block >= place.blocks) continue;
     float values[16];
-    load_row(tile, row, block, values);
+    load_row<T>(tile, row, block, values);
     int const square = row / 16 * blocks_per_edge + block;
-    encode_block(values, encoder, memory, out, first_row, first_block, row, block, square,
+    encode_block(values, encoder, memory, place, row, block, square,
                  has_square_tiles<Quantizer> ? largest[square] : 0.0f);
   }
 }
 
 /// The tile's blocks along its columns: a thread takes the columns of one word, so that two-byte
 /// values come in pairs, and lane l columns l % 8 of 8 and block l / 8 of 4.
-template <class T, class Quantizer, class Out>
-__device__ __forceinline__ void encode_columns(chunk_of<T> const* tile,
+template <class T, class Quantizer>
+__device__ __forceinline__ void encode_columns(uint4 const* tile,
                                                sixteen_encoder<Quantizer> const& encoder,
-                                               side_memory<Quantizer>& memory, Out const& out,
-                                               matrix_index first_row, matrix_index first_block,
-                                               float const* largest) {
+                                               side_memory<Quantizer>& memory,
+                                               tile_place const& place, float const* largest) {
   constexpr int together = 4 / static_cast<int>(sizeof(T));
-  struct alignas(4) word_of_values {
-    T value[std::size_t{together}];
-  };
   int const lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
-  auto const* const words = reinterpret_cast<word_of_values const*>(tile);
+  auto const* const words = reinterpret_cast<std::uint32_t const*>(tile);
 #pragma unroll 1
   for (int i = 0; i < 2 / together; ++i) {
 #pragma unroll 1
     for (int half = 0; half < 2; ++half) {
       int const word = (i * 8 + warp) * 8 + lane % 8, block = half * 4 + lane / 8;
-      if (first_row + word * together >= out.rows() ||
-          16 * (first_block + block) >= out.columns()) {
-        continue;
-      }
-      word_of_values column[16];
+      if (word * together >= place.rows || block >= place.blocks) continue;
+      float values[std::size_t{together}][16];
       for (int k = 0; k < 16; ++k) {
-        column[k] = words[4 * chunk_place<T>(block * 16 + k, word / 4) + word % 4];
+        float found[std::size_t{together}];
+        widen<T>(words[4 * chunk_place<T>(block * 16 + k, word / 4) + word % 4], found);
+        for (int c = 0; c < together; ++c) values[c][k] = found[c];
       }
 #pragma unroll
       for (int c = 0; c < together; ++c) {
-        float values[16];
-        for (int k = 0; k < 16; ++k) values[k] = static_cast<float>(column[k].value[c]);
         int const row = word * together + c;
         int const square = block * blocks_per_edge + row / 16;
-        encode_block(values, encoder, memory, out, first_row, first_block, row, block, square,
+        encode_block(values[c], encoder, memory, place, row, block, square,
                      has_square_tiles<Quantizer> ? largest[square] : 0.0f);
       }
     }
@@ -190,13 +196,14 @@ __device__ __forceinline__ void encode_columns(chunk_of<T> const* tile,
 
 /// The amaxes of 64 square tiles, each with NaN and without: four threads a tile, four rows each.
 template <class T>
-__device__ __forceinline__ void find_tile_amaxes(chunk_of<T> const* tile, float (&largest)[64],
+__device__ __forceinline__ void find_tile_amaxes(uint4 const* tile, float (&largest)[64],
                                                  float (&amaxes)[64]) {
   int const square = static_cast<int>(threadIdx.x) / 4, part = static_cast<int>(threadIdx.x) % 4;
   std::uint32_t with_nan = 0, without = 0;
   for (int r = 0; r < 4; ++r) {
     float values[16];
-    load_row(tile, square / blocks_per_edge * 16 + 4 * part + r, square % blocks_per_edge, values);
+    load_row<T>(tile, square / blocks_per_edge * 16 + 4 * part + r, square % blocks_per_edge,
+                values);
     float const found = amax_or_nan(values);
     float const number =
         found == found ? found : nibble::detail::float_from_bits(scaling::row_amax_bits(values));

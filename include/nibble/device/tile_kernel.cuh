@@ -10,7 +10,7 @@ namespace nibble::device::detail {
 /// All shared memory of a CTA.
 template <class T, class Rows, class Columns>
 struct tile_memory {
-  chunk_of<T> tile[tile_edge * tile_edge * sizeof(T) / 16];
+  uint4 tile[tile_edge * tile_edge * sizeof(T) / 16];
   side_memory<Rows> rows;
   side_memory<Columns> columns;
   float largest[64], amaxes[64];
@@ -33,7 +33,7 @@ __device__ __forceinline__ auto encoder_for(Quantizer const& q, Out const& out,
 /// and nobody reads it.
 template <class T>
 __device__ __forceinline__ void load_tile(T const* in, matrix_index pitch, int rows, int columns,
-                                          chunk_of<T>* tile) {
+                                          uint4* tile) {
   constexpr int per_chunk = 16 / static_cast<int>(sizeof(T)),
                 chunks_per_row = tile_edge / per_chunk,
                 rows_at_once = threads_per_block / chunks_per_row, batch = 8;
@@ -41,10 +41,10 @@ __device__ __forceinline__ void load_tile(T const* in, matrix_index pitch, int r
   int const row = static_cast<int>(threadIdx.x) / chunks_per_row;
   T const* from = in + row * pitch + chunk * per_chunk;
   for (int first = 0; first < tile_edge; first += rows_at_once * batch) {
-    chunk_of<T> loaded[std::size_t{batch}]{};
+    uint4 loaded[std::size_t{batch}]{};
     for (int i = 0; i < batch; ++i) {
       if (row + first + i * rows_at_once < rows && chunk * per_chunk < columns) {
-        loaded[i] = *reinterpret_cast<chunk_of<T> const*>(from + i * rows_at_once * pitch);
+        loaded[i] = *reinterpret_cast<uint4 const*>(from + i * rows_at_once * pitch);
       }
     }
     for (int i = 0; i < batch; ++i) {
@@ -54,10 +54,18 @@ __device__ __forceinline__ void load_tile(T const* in, matrix_index pitch, int r
   }
 }
 
+/// Does a direction leave enough registers for four CTAs on a multiprocessor?
+template <class Quantizer>
+inline constexpr bool is_light =
+    !Quantizer::rounding_type::is_stochastic && Quantizer::transform_type::size == 1;
+template <>
+inline constexpr bool is_light<no_side> = true;
+
 /// Tiles of 128x128, a CTA at a time: neighbours in a column of tiles first, a few of them, so that
 /// what they write side by side meets in the cache.
 template <class T, class Rows, class RowsOut, class Columns, class ColumnsOut>
-__global__ void __launch_bounds__(threads_per_block, sizeof(T) == 2 ? 4 : 3)
+__global__ void __launch_bounds__(threads_per_block,
+                                  sizeof(T) == 2 && is_light<Rows> && is_light<Columns> ? 4 : 3)
     quantize_tiles_both(T const* in, matrix_index pitch, matrix_index rows, matrix_index columns,
                         Rows q_rows, RowsOut rows_out, Columns q_columns, ColumnsOut columns_out) {
   constexpr bool has_rows = !std::is_same_v<Rows, no_side>,
@@ -93,12 +101,12 @@ __global__ void __launch_bounds__(threads_per_block, sizeof(T) == 2 ? 4 : 3)
       __syncthreads();
     }
     if constexpr (has_rows) {
-      encode_rows<T>(memory.tile, row_encoder, memory.rows, rows_out, first_row, first_column / 16,
-                     memory.largest);
+      encode_rows<T>(memory.tile, row_encoder, memory.rows,
+                     tile_place(rows_out, first_row, first_column / 16), memory.largest);
     }
     if constexpr (has_columns) {
-      encode_columns<T>(memory.tile, column_encoder, memory.columns, columns_out, first_column,
-                        first_row / 16, memory.largest);
+      encode_columns<T>(memory.tile, column_encoder, memory.columns,
+                        tile_place(columns_out, first_column, first_row / 16), memory.largest);
     }
     __syncthreads();
     if constexpr (has_rows) {

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// The amaxes of a matrix and of its transpose on the device, from one pass over it.
+#pragma once
+
+#include "nibble/device/amax.cuh"
+
+namespace nibble::device {
+
+namespace detail {
+
+/// The largest magnitude of a matrix, and that of its columns once transformed in groups of 16. A
+/// thread takes 8 bytes of 16 rows, so that a warp reads 256 bytes of a row.
+template <class T, class Columns>
+__global__ void __launch_bounds__(threads_per_block)
+    amax_plain_and_columns(T const* in, matrix_index pitch, matrix_index groups,
+                           matrix_index across, float* plain_amax, float* column_amax, Columns q) {
+  constexpr int each = 8 / static_cast<int>(sizeof(T));
+  std::uint32_t largest = 0, transformed = 0;
+  matrix_index const step = static_cast<matrix_index>(gridDim.x) * blockDim.x;
+  for (matrix_index t = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x;
+       t < groups * across; t += step) {
+    auto const [group, place] = split(t, across);
+    T const* const from = in + group * 16 * pitch + place * each;
+    uint2 words[16];
+    for (int r = 0; r < 16; ++r) words[r] = *reinterpret_cast<uint2 const*>(from + r * pitch);
+    float values[std::size_t{each}][16];
+    for (int r = 0; r < 16; ++r) {
+      float found[std::size_t{each}];
+      widen<T>(words[r].x, found);
+      widen<T>(words[r].y, found + each / 2);
+      for (int c = 0; c < each; ++c) values[c][r] = found[c];
+    }
+    for (auto& column : values) {
+      largest = max(largest, scaling::row_amax_bits(column));
+      q.transform_row(column);
+      transformed = max(transformed, scaling::row_amax_bits(column));
+    }
+  }
+  merge_amax(largest, plain_amax);
+  merge_amax(transformed, column_amax);
+}
+
+}  // namespace detail
+
+/// Finds the amaxes of a matrix and of its transpose; see nibble::find_amax_both.
+///
+/// rule    one pass where one amax serves each direction, rows are not transformed, columns in groups
+///         of 16, extents are multiples of 16 and rows contiguous and 8-byte aligned; else two.
+/// errors  as find_amax. Allocates nothing, can be captured in a graph.
+/// bits    those of find_amax of `in` and of transposed(in).
+template <class In, class BlockR, class LayoutR, class BlockC, class LayoutC, class Rows,
+          class Columns>
+status find_amax_both(::cuda::stream_ref stream, In const& in,
+                      quantized_view<BlockR, LayoutR> const& rows_out,
+                      quantized_view<BlockC, LayoutC> const& columns_out, Rows const& q_rows,
+                      Columns const& q_columns) {
+  using value_type = std::remove_cv_t<typename In::value_type>;
+  constexpr int row_transform = Rows::transform_type::size,
+                column_transform = Columns::transform_type::size;
+  if constexpr (Rows::has_one_amax && Columns::has_one_amax && row_transform == 1 &&
+                (column_transform == 1 ||
+                 (column_transform == 16 && Columns::group.columns == 16))) {
+    status checked = detail::check_amax<Rows>(in.extent(0), in.extent(1), rows_out);
+    if (checked != status::success) return checked;
+    checked = detail::check_amax<Columns>(in.extent(1), in.extent(0), columns_out);
+    if (checked != status::success) return checked;
+    float* const cells[2]{rows_out.amax.data_handle(), columns_out.amax.data_handle()};
+    if constexpr (column_transform == 1) {
+      status const found = find_amax(stream, in, rows_out, q_rows);
+      if (found != status::success) return found;
+      return cudaMemcpyAsync(cells[1], cells[0], sizeof(float), cudaMemcpyDeviceToDevice,
+                             stream.get()) == cudaSuccess
+                 ? status::success
+                 : status::launch_failed;
+    } else if (in.extent(0) % 16 == 0 && in.extent(1) % 16 == 0 && in.stride(1) == 1 &&
+               static_cast<std::size_t>(in.stride(0)) * sizeof(value_type) % 8 == 0 &&
+               is_aligned(in.data_handle(), 8)) {
+      for (float* const cell : cells) {
+        if (cudaMemsetAsync(cell, 0, sizeof(float), stream.get()) != cudaSuccess) {
+          return status::launch_failed;
+        }
+      }
+      matrix_index const across = in.extent(1) * static_cast<matrix_index>(sizeof(value_type)) / 8;
+      matrix_index const groups = in.extent(0) / 16;
+      if (across * groups == 0) return status::success;
+      detail::amax_plain_and_columns<value_type>
+          <<<detail::grid_for(across * groups, 4), detail::threads_per_block, 0, stream.get()>>>(
+              in.data_handle(), static_cast<matrix_index>(in.stride(0)), groups, across, cells[0],
+              cells[1], q_columns);
+      return cudaPeekAtLastError() == cudaSuccess ? status::success : status::launch_failed;
+    }
+  }
+  status const found = find_amax(stream, in, rows_out, q_rows);
+  return found == status::success ? find_amax(stream, transposed(in), columns_out, q_columns)
+                                  : found;
+}
+
+}  // namespace nibble::device

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Magnitudes and signs of e2m1 codes of many values at once, in the fewest instructions known:
+// quantize kernels are bound by the rate of instructions, not by memory.
+#pragma once
+
+#include "nibble/arch/ptx.cuh"
+#include "nibble/detail/std.hpp"
+
+namespace nibble::device {
+
+namespace detail {
+
+/// The signs of 8 values, value i's in bit 4 i + 3.
+__device__ __forceinline__ std::uint32_t signs_of(float const* values) {
+  auto const gather = [&](int first) {  // the top bytes of four values, two apart
+    auto const bits = [&](int i) { return __float_as_uint(values[first + i]); };
+    return __byte_perm(__byte_perm(bits(0), bits(2), 0x0073), __byte_perm(bits(4), bits(6), 0x0073),
+                       0x5410);
+  };
+  return (gather(0) >> 4 & 0x0808'0808u) | (gather(1) & 0x8080'8080u);
+}
+
+/// 0 <= value < 7? False for NaN and for -0; one comparison of bits.
+[[nodiscard]] __device__ __forceinline__ bool is_below_7(float value) {
+  return __float_as_uint(value) < 0x40E0'0000u;
+}
+
+/// What nearest_magnitude_above adds to its result: the bits of 2^24.
+inline constexpr std::uint32_t nearest_base = 0x4B80'0000u;
+
+/// nearest_base plus the magnitude code of a product below 7 in magnitude and not NaN.
+///
+/// rule    as arch::encode_e2m1_magnitude, but the codes at which steps begin are part of what is
+///         added, and the constant's bits are left for the caller to take off, of many at once.
+__device__ __forceinline__ std::uint32_t nearest_magnitude_above(float value, float factor) {
+  float const y = arch::ptx::abs_f32(arch::ptx::mul_rn_f32(value, factor));
+  std::uint32_t result = __float_as_uint(arch::ptx::add_rn_f32(y, 0x1p24f + 8));
+  result = __viaddmin_u32(__float_as_uint(arch::ptx::add_rn_f32(y, 0x1p23f + 2)),
+                          nearest_base - 0x4B00'0000u, result);
+  return __viaddmin_u32(__float_as_uint(arch::ptx::add_rn_f32(y, 0x1p22f)),
+                        nearest_base - 0x4A80'0000u, result);
+}
+
+/// The magnitude codes of 8 products below 7 in magnitude, none of them NaN.
+__device__ __forceinline__ std::uint32_t nearest_magnitudes(float const* values, float factor) {
+  auto const code = [&](int i) { return nearest_magnitude_above(values[i], factor); };
+  auto const pair = [&](int i) { return code(i) + code(i + 1) * 16; };
+  auto const four = [&](int i) { return pair(i) + pair(i + 2) * 256; };
+  return four(0) + four(4) * 65536 - nearest_base * 0x1111'1111u;
+}
+
+/// The magnitude codes of 8 products below 7 in magnitude, none of them NaN, by stochastic rounding
+/// with the 8 bytes of two words.
+///
+/// rule    with f(y) = min(2 y, y + 2, y / 2 + 4), which is the code and the share of the next one,
+///         a code is floor((floor(256 f) + random) / 256), at most 7. Additions toward zero give
+///         floor(256 f); the rest is done on pairs in the halves of a word.
+/// bits    those of format::stochastic<8>.
+__device__ __forceinline__ std::uint32_t stochastic_magnitudes(float const* values, float factor,
+                                                               std::uint32_t random0,
+                                                               std::uint32_t random1) {
+  auto const fixed = [&](int i) {  // 0x4700'0000 + floor(256 f)
+    float const y = arch::ptx::abs_f32(arch::ptx::mul_rn_f32(values[i], factor));
+    std::uint32_t result = __float_as_uint(arch::ptx::add_rz_f32(y, 0x1p15f + 2));
+    result = __viaddmin_u32(__float_as_uint(arch::ptx::add_rz_f32(y, 0x1p16f + 8)),
+                            0x4700'0000u - 0x4780'0000u, result);
+    return __viaddmin_u32(__float_as_uint(arch::ptx::add_rz_f32(y, 0x1p14f)),
+                          0x4700'0000u - 0x4680'0000u, result);
+  };
+  // Values i and i + 2 of four, their codes in bytes 1 and 3. The noise carries what takes the
+  // constant of the lower value out of the upper half.
+  auto const rounded = [&](int i, std::uint32_t random, unsigned selector) {
+    std::uint32_t const noise = __byte_perm(random, 0xB900'0000u, selector);
+    return __viaddmin_u16x2(fixed(i) + fixed(i + 2) * 65536, noise, 0x07FF'07FFu);
+  };
+  std::uint32_t const even =
+      __byte_perm(rounded(0, random0, 0x7240), rounded(4, random1, 0x7240), 0x7531);
+  std::uint32_t const odd =
+      __byte_perm(rounded(1, random0, 0x7341), rounded(5, random1, 0x7341), 0x7531);
+  return even + odd * 16;
+}
+
+}  // namespace detail
+
+}  // namespace nibble::device
