@@ -82,7 +82,10 @@ extern "C" __global__ void multiply_halves(unsigned int const* x, float* result)
 }
 extern "C" __global__ void load_matrices(unsigned int* result) {
   __shared__ alignas(16) unsigned int rows[128];
-  rows[threadIdx.x] = result[threadIdx.x];
+  ptx::cp_async_16(rows + 4 * (threadIdx.x % 32), result + 4 * threadIdx.x, 16);
+  ptx::cp_async_4(rows + threadIdx.x, result + 256 + threadIdx.x, 4);
+  ptx::cp_async_commit();
+  ptx::cp_async_wait<0>();
   __syncthreads();
   unsigned int words[4];
   ptx::ldmatrix_x4(words, rows + 4 * (threadIdx.x % 32));

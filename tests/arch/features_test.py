@@ -63,6 +63,7 @@ INSTRUCTIONS = {
         "{f1, f2, f3, f4}, {r1, r2, r3, r4}, {r5, r6}, {f1, f2, f3, f4};",
         "fma.rn.bf16x2 r1, r2, r3, r4;",
         "cvt.rn.bf16x2.f32 r1, f1, f2;",
+        "cp.async.cg.shared.global.L2::256B [r1], [d1], 16, r2;",
     ],
     "MMA_BLOCK_SCALE": [
         "mma.sync.aligned.kind::mxf4nvf4.block_scale.scale_vec::4X"

@@ -346,6 +346,40 @@ __device__ __forceinline__ void ldmatrix_x4(unsigned int (&words)[4], void const
                : "r"(address));
 }
 
+/// Starts to copy 16 bytes to shared memory, past the L1 cache; of them `valid` (0 or 16) from
+/// global memory and zeros for the rest. Both addresses lie on 16-byte boundaries.
+/// rule    cp.async.cg.shared.global.L2::256B [to], [from], 16, valid;
+__device__ __forceinline__ void cp_async_16(void* to, void const* from, unsigned int valid) {
+  auto const address = static_cast<unsigned int>(__cvta_generic_to_shared(to));
+  asm volatile("cp.async.cg.shared.global.L2::256B [%0], [%1], 16, %2;"
+               :
+               : "r"(address), "l"(from), "r"(valid)
+               : "memory");
+}
+
+/// The same for 4 bytes, through the L1 cache.
+/// rule    cp.async.ca.shared.global [to], [from], 4, valid;
+__device__ __forceinline__ void cp_async_4(void* to, void const* from, unsigned int valid) {
+  auto const address = static_cast<unsigned int>(__cvta_generic_to_shared(to));
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;"
+               :
+               : "r"(address), "l"(from), "r"(valid)
+               : "memory");
+}
+
+/// Ends a group of this thread's copies.
+/// rule    cp.async.commit_group;
+__device__ __forceinline__ void cp_async_commit() {
+  asm volatile("cp.async.commit_group;" ::: "memory");
+}
+
+/// Waits until all but the last `Groups` groups of this thread's copies have arrived.
+/// rule    cp.async.wait_group Groups;
+template <int Groups>
+__device__ __forceinline__ void cp_async_wait() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(Groups) : "memory");
+}
+
 /// d += A B: 16x16 halves by 16x8, sums in FP32, in an order that is not documented.
 /// rule    mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 d, a, b, d; all 32 lanes.
 __device__ __forceinline__ void mma_m16n8k16_f16(float (&d)[4], unsigned int const (&a)[4],

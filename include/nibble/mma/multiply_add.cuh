@@ -38,11 +38,13 @@ __device__ __forceinline__ std::uint32_t deal_blocks(std::uint32_t own) {
 }
 
 /// d += sum * 2^exponent for both scales of MX: halves of the exponent, so that neither factor
-/// overflows where the result does not, and no product loses a bit.
+/// overflows where the result does not, and no product loses a bit. Beyond 2^200 every sum but 0
+/// overflows; the bound keeps the first product finite, or an infinite d could become NaN.
 __device__ __forceinline__ float add_power_of_two(float d, float sum, std::uint32_t a,
                                                   std::uint32_t b) {
   if (a == 0xFFu || b == 0xFFu) return arch::constant::nan();
-  int const exponent = static_cast<int>(a + b) - 254;
+  int const both = static_cast<int>(a + b) - 254;
+  int const exponent = both < 200 ? both : 200;
   int const first = exponent >> 1;
   float const scaled = arch::ptx::mul_rn_f32(
       sum, arch::decode<format::e8m0>(static_cast<std::uint32_t>(first + 127)));

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// Products of few rows with quantized weights: exact where sums fit 24 bits, near the exact sum
+// elsewhere, and the same for every shape of the launch.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include <nibble/device/weight_only.cuh>
+#include <nibble/quantizer.hpp>
+
+#include "oracle/blocks.hpp"
+#include "support/device_memory.cuh"
+
+namespace {
+
+using namespace nibble;
+using q = quantizer<>;
+using plain = cuda::std::layout_right;
+using tiled = layout::scale_tile_128x4;
+
+/// Weights with random codes and scale bytes from `lowest` to `highest`, on both sides.
+template <class ScaleLayout>
+struct weights {
+  quantized_shape<nvfp4_block, ScaleLayout> shape;
+  fixture::device_matrix<q, ScaleLayout> device;
+  quantized_matrix<nvfp4_block, ScaleLayout> host;
+
+  weights(matrix_index rows, matrix_index columns, unsigned lowest, unsigned highest)
+      : shape(shape_for<q, ScaleLayout>(rows, columns)), device(shape), host(shape) {
+    oracle::bit_source random(static_cast<std::uint64_t>(rows * 4096 + columns));
+    auto const view = host.view();
+    for (matrix_index i = 0; i < rows; ++i) {
+      for (matrix_index j = 0; j < columns; ++j) view.codes(i, j) = fp4_e2m1::from_bits(random.below(16));
+      for (matrix_index b = 0; b < shape.blocks_per_row(); ++b) {
+        view.scales(i, b) = fp8_e4m3::from_bits(lowest + random.below(highest - lowest + 1));
+      }
+    }
+    view.amax(0, 0) = 100.0f;
+    thrust::copy(host.code_bytes().begin(), host.code_bytes().end(), device.codes.begin());
+    cudaMemcpy(thrust::raw_pointer_cast(device.scale_bytes.data()), host.scales().data(), host.scales().size(),
+               cudaMemcpyHostToDevice);
+    device.amax[0] = 100.0f;
+  }
+  double value(matrix_index i, matrix_index j) const {
+    auto const view = host.view();
+    return static_cast<double>(static_cast<float>(view.codes(i, j))) *
+           static_cast<double>(static_cast<float>(view.scale(i, j / 16)));
+  }
+};
+
+/// A matrix in device memory whose rows are `pitch` apart.
+template <class T>
+struct rows_of {
+  std::vector<T> host;
+  thrust::device_vector<T> device;
+  matrix_index rows, columns, pitch;
+
+  rows_of(matrix_index r, matrix_index c, matrix_index p)
+      : host(static_cast<std::size_t>(r * p + 1)), rows(r), columns(c), pitch(p) {}
+  T& operator()(matrix_index i, matrix_index j) { return host[static_cast<std::size_t>(i * pitch + j)]; }
+  matrix_view<T> view() {
+    device = thrust::device_vector<T>(host.begin(), host.end());
+    cuda::std::array<matrix_index, 2> const strides{pitch, 1};
+    return matrix_view<T>(thrust::raw_pointer_cast(device.data()), {matrix_extents(rows, columns), strides});
+  }
+  void fetch() { thrust::copy(device.begin(), device.end(), host.begin()); }
+};
+
+template <class T>
+rows_of<T> small_integers(matrix_index rows, matrix_index columns, matrix_index pitch) {
+  rows_of<T> x(rows, columns, pitch);
+  oracle::bit_source random(static_cast<std::uint64_t>(rows * 977 + columns));
+  for (auto& value : x.host) value = T(static_cast<float>(static_cast<int>(random.below(17)) - 8));
+  return x;
+}
+
+constexpr cuda::stream_ref stream() { return cuda::stream_ref{cudaStream_t{}}; }
+
+template <class View, class X, class Out>
+void multiply(X const& x, View const& w, Out const& out, epilogue const& e = {}) {
+  REQUIRE(device::weight_only_product(stream(), x, w, q{}, out, e) == device::status::success);
+  REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+}
+
+float alpha_of(float alpha) {
+  return fold_alpha<device::detail::not_quantized, q>(alpha, tensor_amax{1.0f}, tensor_amax{100.0f});
+}
+
+/// Results that are not the exact ones, for sums that fit 24 bits.
+template <class T, class ScaleLayout>
+int wrong(matrix_index r, matrix_index n, matrix_index k, matrix_index pitch) {
+  weights<ScaleLayout> w(n, k, 0x38, 0x40);
+  auto x = small_integers<T>(r, k, pitch);
+  rows_of<float> out(r, n, n + 3);
+  auto const view = out.view();
+  multiply(x.view(), w.device.view(), view, {.alpha = 3.0f});
+  out.fetch();
+  int count = 0;
+  for (matrix_index i = 0; i < r; ++i) {
+    for (matrix_index j = 0; j < n; ++j) {
+      double sum = 0;
+      for (matrix_index l = 0; l < k; ++l) sum += w.value(j, l) * static_cast<double>(static_cast<float>(x(i, l)));
+      count += out(i, j) != arch::multiply(alpha_of(3.0f), static_cast<float>(sum));
+    }
+  }
+  return count;
+}
+
+struct shape {
+  matrix_index r, n, k, pitch;
+};
+
+}  // namespace
+
+TEST_CASE("integers: every shape, alignment and scale layout gives the exact sums") {
+  if (!fixture::has_device()) return;
+  for (shape const s : {shape{1, 64, 256, 256}, shape{8, 33, 1024, 1024}, shape{9, 16, 2880, 2880}, shape{16, 130, 2080, 2088},
+                        shape{17, 40, 160, 168}, shape{32, 48, 512, 512}, shape{40, 20, 384, 384},
+                        shape{3, 17, 70, 70}, shape{5, 31, 1000, 1001}, shape{2, 9, 16, 16}, shape{1, 5, 3, 3}}) {
+    CAPTURE(s.r);
+    CAPTURE(s.k);
+    CHECK(wrong<bf16, plain>(s.r, s.n, s.k, s.pitch) == 0);
+    CHECK(wrong<bf16, tiled>(s.r, s.n, s.k, s.pitch) == 0);
+    CHECK(wrong<fp16, plain>(s.r, s.n, s.k, s.pitch) == 0);
+    CHECK(wrong<fp16, tiled>(s.r, s.n, s.k, s.pitch) == 0);
+  }
+  CHECK(wrong<bf16, tiled>(8, 6401, 256, 256) == 0);  // the larger blocks of threads
+  CHECK(wrong<fp16, plain>(1, 6423, 96, 96) == 0);
+}
+
+TEST_CASE("every scale: one weight at a time is exact") {
+  if (!fixture::has_device()) return;
+  weights<tiled> w(128, 256, 0, 0x7E);
+  rows_of<bf16> x(16, 256, 256);
+  for (matrix_index i = 0; i < 16; ++i) x(i, 16 * i + i) = bf16(1.5f);
+  rows_of<float> out(16, 128, 128);
+  auto const view = out.view();
+  multiply(x.view(), w.device.view(), view);
+  out.fetch();
+  int different = 0;
+  for (matrix_index i = 0; i < 16; ++i) {
+    for (matrix_index j = 0; j < 128; ++j) {
+      different += out(i, j) != arch::multiply(alpha_of(1.0f), static_cast<float>(1.5 * w.value(j, 17 * i)));
+    }
+  }
+  CHECK(different == 0);
+}
+
+TEST_CASE("any values: near the exact sum, and the same bits in every batch and on every run") {
+  if (!fixture::has_device()) return;
+  constexpr matrix_index n = 96, k = 4096;
+  weights<plain> w(n, k, 0x10, 0x60);
+  rows_of<bf16> x(32, k, k);
+  oracle::bit_source random(8);
+  for (auto& value : x.host) value = bf16((static_cast<float>(random.below(1u << 16)) - 32768.0f) * 0x1p-10f);
+  auto const all = x.view();
+  rows_of<float> out(32, n, n), again(32, n, n);
+  auto const view = out.view();
+  multiply(all, w.device.view(), view);
+  out.fetch();
+  int far = 0;
+  for (matrix_index i = 0; i < 32; ++i) {
+    for (matrix_index j = 0; j < n; ++j) {
+      double sum = 0, magnitude = 0;
+      for (matrix_index l = 0; l < k; ++l) {
+        double const term = w.value(j, l) * static_cast<double>(static_cast<float>(x(i, l)));
+        sum += term;
+        magnitude += std::abs(term);
+      }
+      double const alpha = static_cast<double>(alpha_of(1.0f));
+      far += !(std::abs(static_cast<double>(out(i, j)) - alpha * sum) <= alpha * magnitude * 0x1p-18);
+    }
+  }
+  CHECK(far == 0);
+  for (matrix_index const rows : {1, 7, 8, 9, 16, 23, 32}) {
+    cuda::std::array<matrix_index, 2> const strides{k, 1};
+    matrix_view<bf16> const first(all.data_handle(), {matrix_extents(rows, k), strides});
+    auto const target = again.view();
+    cuda::std::array<matrix_index, 2> const out_strides{n, 1};
+    multiply(first, w.device.view(), matrix_view<float>(target.data_handle(), {matrix_extents(rows, n), out_strides}));
+    again.fetch();
+    CHECK(std::memcmp(out.host.data(), again.host.data(), static_cast<std::size_t>(rows * n) * sizeof(float)) == 0);
+  }
+}
+
+TEST_CASE("the epilogue is that of the host's products, into bf16 too") {
+  if (!fixture::has_device()) return;
+  weights<plain> w(40, 64, 0x38, 0x40);
+  auto x = small_integers<fp16>(4, 64, 64);
+  rows_of<bf16> out(4, 40, 40);
+  for (matrix_index i = 0; i < 160; ++i) out.host[static_cast<std::size_t>(i)] = bf16(static_cast<float>(i));
+  auto const before = out.host;
+  thrust::device_vector<float> bias(40);
+  for (int i = 0; i < 40; ++i) bias[static_cast<std::size_t>(i)] = 0.37f * static_cast<float>(i);
+  auto const view = out.view();
+  multiply(x.view(), w.device.view(), view, {.alpha = 0.3f, .beta = 0.7f, .bias = thrust::raw_pointer_cast(bias.data())});
+  out.fetch();
+  auto const on_host = fixture::copied(bias);
+  int different = 0;
+  for (matrix_index i = 0; i < 4; ++i) {
+    for (matrix_index j = 0; j < 40; ++j) {
+      double sum = 0;
+      for (matrix_index l = 0; l < 64; ++l) sum += w.value(j, l) * static_cast<double>(static_cast<float>(x(i, l)));
+      float expected = arch::multiply(alpha_of(0.3f), static_cast<float>(sum));
+      expected = arch::add(expected, arch::multiply(0.7f, static_cast<float>(before[static_cast<std::size_t>(i * 40 + j)])));
+      expected = arch::add(expected, on_host[static_cast<std::size_t>(j)]);
+      different += out(i, j).bits() != bf16(expected).bits();
+    }
+  }
+  CHECK(different == 0);
+}
+
+TEST_CASE("a NaN scale makes NaN of its row's sums alone, and no weights make zeros") {
+  if (!fixture::has_device()) return;
+  weights<plain> w(32, 64, 0x38, 0x40);
+  w.device.scale_bytes[5 * 4 + 2] = 0x7F;
+  auto x = small_integers<bf16>(2, 64, 64);
+  rows_of<float> out(2, 32, 32);
+  auto view = out.view();
+  multiply(x.view(), w.device.view(), view);
+  out.fetch();
+  for (matrix_index j = 0; j < 32; ++j) CHECK(std::isnan(out(1, j)) == (j == 5));
+
+  weights<plain> none(32, 0, 0x38, 0x40);
+  rows_of<bf16> nothing(2, 0, 8);
+  multiply(nothing.view(), none.device.view(), view);
+  out.fetch();
+  for (matrix_index j = 0; j < 32; ++j) CHECK(out(0, j) == 0.0f);
+}
+
+TEST_CASE("shapes that do not fit are a status") {
+  if (!fixture::has_device()) return;
+  weights<plain> w(32, 64, 0x38, 0x40);
+  auto x = small_integers<bf16>(2, 80, 80);
+  rows_of<float> out(2, 32, 32);
+  auto const view = out.view();
+  CHECK(device::weight_only_product(stream(), x.view(), w.device.view(), q{}, view) ==
+        device::status::shape_mismatch);
+}
