@@ -62,6 +62,33 @@ TEST_CASE(
   CHECK(over_shapes(rotated, stochastic) == 0);
 }
 
+TEST_CASE("codes that begin on an odd byte are the same codes") {
+  if (!fixture::has_device()) return;
+  auto const host = quantized(fixture::filled(70, 90, 6).view(), tiles{});
+  quantized_matrix<nvfp4_block, tiled> expected(shape_for<rows_of, tiled>(70, 90));
+  requantize(host.view(), tiles{}, expected.view(), rows_of{});
+  fixture::guarded_matrix<nvfp4_block> in(host);
+  fixture::guarded_matrix<nvfp4_block, tiled> out(expected.shape());
+  fixture::guarded_bytes odd_in(host.code_bytes().size() + 1),
+      odd_out(expected.code_bytes().size() + 1);
+  std::vector<std::uint8_t> shifted{0x55};
+  shifted.insert(shifted.end(), host.code_bytes().begin(), host.code_bytes().end());
+  odd_in.upload(shifted.data(), shifted.size());
+  auto const from = *make_quantized_view<nvfp4_block>(odd_in.as<std::uint8_t>().subspan(1),
+                                                      in.scales.as<fp8_e4m3>(), in.amax.as<float>(),
+                                                      host.shape());
+  auto const to = *make_quantized_view<nvfp4_block, tiled>(odd_out.as<std::uint8_t>().subspan(1),
+                                                           out.scales.as<fp8_e4m3>(),
+                                                           out.amax.as<float>(), expected.shape());
+  CHECK(device::requantize(fixture::default_stream, from, tiles{}, to, rows_of{}) ==
+        device::status::success);
+  REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+  CHECK(odd_out.guards_hold());
+  auto const got = odd_out.inside();
+  CHECK(got[0] == fixture::guarded_bytes::poison);
+  CHECK(std::vector<std::uint8_t>(got.begin() + 1, got.end()) == expected.code_bytes());
+}
+
 TEST_CASE("another shape is a status, and nothing is written") {
   if (!fixture::has_device()) return;
   fixture::guarded_matrix<nvfp4_block> in(quantized(fixture::filled(32, 64).view(), rows_of{}));

@@ -69,27 +69,39 @@ __global__ void __launch_bounds__(threads_per_block)
       [](group_state const&) {});
 }
 
-/// Zeros in the scales that belong to no block of any group: a warp a row of the storage.
+/// Zeros in the scales that belong to no block of any group: a CTA a strip of whole tiles, which is
+/// one piece of the storage and belongs to one group or to none.
 template <class Offset, class Out>
 __global__ void __launch_bounds__(threads_per_block)
     clear_grouped_padding(Offset const* offsets, Out out) {
   using layout_type = typename Out::scale_layout;
-  matrix_index const warps = static_cast<matrix_index>(gridDim.x) * (blockDim.x / 32);
-  matrix_index const lane = threadIdx.x % 32;
+  using scale_type = typename Out::block_type::scale_type;
+  constexpr matrix_index tall = layout_type::tile_rows;
+  matrix_index const columns = out.scales.extent(1);
   matrix_index const wide =
-      nibble::detail::ceil_div<matrix_index>(out.scales.extent(1), layout_type::tile_columns) *
+      nibble::detail::ceil_div<matrix_index>(columns, layout_type::tile_columns) *
       layout_type::tile_columns;
-  for (matrix_index row =
-           static_cast<matrix_index>(blockIdx.x) * (blockDim.x / 32) + threadIdx.x / 32;
-       row < out.scales.extent(0); row += warps) {
-    row_range const rows = group_at(offsets, out.groups(), row, layout_type::tile_rows);
-    bool const has_group = rows.group < out.groups();
-    matrix_index const at =
-        has_group ? row - padded_start(rows.first, rows.group, layout_type::tile_rows) : 0;
-    bool const is_used = has_group && at >= 0 && at < rows.last - rows.first;
-    for (matrix_index c = (is_used ? out.scales.extent(1) : 0) + lane; c < wide; c += 32) {
-      out.scales.data_handle()[out.scales.mapping()(row, c)] =
-          typename Out::block_type::scale_type{};
+  auto const& mapping = out.scales.mapping();
+  scale_type* const scales = out.scales.data_handle();
+  auto const step = static_cast<matrix_index>(blockDim.x);
+  for (matrix_index row = blockIdx.x * tall; row < out.scales.extent(0); row += gridDim.x * tall) {
+    row_range const rows = group_at(offsets, out.groups(), row, tall);
+    matrix_index const skipped =
+        row - (rows.group < out.groups() ? padded_start(rows.first, rows.group, tall) : row);
+    matrix_index const left = rows.last - rows.first - skipped;
+    if (left <= 0 || skipped < 0) {
+      auto* const words = reinterpret_cast<std::uint32_t*>(scales + mapping(row, 0));
+      matrix_index const bytes = tall * wide * static_cast<matrix_index>(sizeof(scale_type));
+      if (reinterpret_cast<std::uintptr_t>(words) % 4 == 0 && bytes % 4 == 0) {
+        for (matrix_index i = threadIdx.x; i < bytes / 4; i += step) words[i] = 0;
+        continue;
+      }
+    } else if (left >= tall && columns == wide) {
+      continue;
+    }
+    for (matrix_index i = threadIdx.x; i < tall * wide; i += step) {
+      matrix_index const r = i / wide, c = i % wide;
+      if (r >= left || c >= columns || skipped < 0) scales[mapping(row + r, c)] = scale_type{};
     }
   }
 }
@@ -204,8 +216,9 @@ status quantize_grouped_with_amax(::cuda::stream_ref stream, In const& in,
   }
   if constexpr (requires { ScaleLayout::tile_rows; }) {
     detail::clear_grouped_padding<Offset, view>
-        <<<detail::grid_for(32 * out.scales.extent(0)), detail::threads_per_block, 0,
-           stream.get()>>>(offsets.data(), out);
+        <<<detail::grid_for(out.scales.extent(0) / ScaleLayout::tile_rows *
+                            detail::threads_per_block),
+           detail::threads_per_block, 0, stream.get()>>>(offsets.data(), out);
   }
   return cudaPeekAtLastError() == cudaSuccess ? status::success : status::launch_failed;
 }

@@ -4,8 +4,8 @@
 
 #include <cuda/stream_ref>
 
-#include "nibble/device/group.cuh"
 #include "nibble/device/status.cuh"
+#include "nibble/device/tile.cuh"
 #include "nibble/metrics.hpp"
 
 namespace nibble::device {
@@ -89,7 +89,8 @@ __device__ __forceinline__ void add_element(error_report& report, float value, f
 }
 
 /// One CTA a piece: thread t of piece p takes groups 256 p + t, 256 (p + 1024) + t, ... in order.
-template <class In, class View, class Quantizer>
+/// Vector: rows of whole groups, loaded 16 bytes wide.
+template <bool Vector, class In, class View, class Quantizer>
 __global__ void __launch_bounds__(threads_per_block)
     compare_groups(In original, View quantized, Quantizer q, error_report* pieces) {
   using block_type = typename Quantizer::block_type;
@@ -99,6 +100,8 @@ __global__ void __launch_bounds__(threads_per_block)
   matrix_index const across = nibble::detail::ceil_div<matrix_index>(quantized.columns(), wide);
   matrix_index const count =
       across * nibble::detail::ceil_div<matrix_index>(quantized.rows(), tall);
+  auto const shared = Quantizer::prepare({Quantizer::has_one_amax ? quantized.amax(0, 0) : 0.0f});
+  bool const is_wide = has_wide_codes(quantized);
   error_report report;
   for (matrix_index g = static_cast<matrix_index>(blockIdx.x) * threads_per_block + threadIdx.x;
        g < count; g += matrix_index{compare_pieces} * threads_per_block) {
@@ -106,18 +109,25 @@ __global__ void __launch_bounds__(threads_per_block)
     matrix_index const row = group_row * matrix_index{tall};
     matrix_index const column = group_column * matrix_index{wide};
     float values[tall][wide];
-    load_checked(original, row, column, values);
+    if constexpr (Vector) {
+      load_vectors(&original(row, column), values[0]);
+    } else {
+      load_checked(original, row, column, values);
+    }
     for (auto& one : values) q.transform_row(one);
     for (int r = 0; r < int{tall} && row + r < quantized.rows(); ++r) {
       for (int c = 0; c < int{wide} && column + c < quantized.columns(); c += size) {
         matrix_index const at = column + c;
-        block_type const stored{load_codes<false, typename block_type::element_type, size>(
-                                    code_address(quantized, row + r, at / size)),
+        using element = typename block_type::element_type;
+        auto const* const from = code_address(quantized, row + r, at / size);
+        block_type const stored{is_wide ? load_codes<true, element, size>(from)
+                                        : load_codes<false, element, size>(from),
                                 quantized.scale(row + r, at / size)};
-        auto const decoded =
-            Quantizer::decode(stored, Quantizer::prepare({quantized.amax_of(row + r, at)}));
+        auto const factors =
+            Quantizer::has_one_amax ? shared : Quantizer::prepare({quantized.amax_of(row + r, at)});
+        auto const decoded = Quantizer::decode(stored, factors);
         for (int i = 0; i < size && at + i < quantized.columns(); ++i) {
-          constexpr auto format = block_type::element_type::format;
+          constexpr auto format = element::format;
           std::uint32_t const code = stored.codes[i].bits() & format.magnitude_mask();
           add_element(report, values[r][c + i], decoded[i], code == format.max_code());
         }
@@ -171,9 +181,24 @@ status compare(::cuda::stream_ref stream, In const& original,
       nibble::detail::ceil_div<matrix_index>(groups, detail::threads_per_block);
   int const used = static_cast<int>(pieces < compare_pieces ? pieces : compare_pieces);
   if (used > 0) {
-    detail::compare_groups<In, view, Quantizer>
-        <<<static_cast<unsigned>(used), detail::threads_per_block, 0, stream.get()>>>(
-            original, quantized, q, workspace.data());
+    auto const grid = static_cast<unsigned>(used);
+    bool done = false;
+    if constexpr (Quantizer::group.rows == 1) {
+      using value_type = std::remove_cv_t<typename In::value_type>;
+      if (original.extent(1) % Quantizer::group.columns == 0 && original.stride(1) == 1 &&
+          static_cast<std::size_t>(original.stride(0)) * sizeof(value_type) % 16 == 0 &&
+          is_aligned(original.data_handle(), 16)) {
+        detail::compare_groups<true, In, view, Quantizer>
+            <<<grid, detail::threads_per_block, 0, stream.get()>>>(original, quantized, q,
+                                                                   workspace.data());
+        done = true;
+      }
+    }
+    if (!done) {
+      detail::compare_groups<false, In, view, Quantizer>
+          <<<grid, detail::threads_per_block, 0, stream.get()>>>(original, quantized, q,
+                                                                 workspace.data());
+    }
   }
   detail::sum_reports<<<1, detail::threads_per_block, 0, stream.get()>>>(
       static_cast<error_report const*>(workspace.data()), used, result);

@@ -20,7 +20,7 @@ namespace detail {
 /// The tile that holds whole groups of both quantizers: all extents are powers of two.
 template <bool Turned, class From, class To>
 using requantize_tile =
-    shared_tile<largest_of(32, Turned ? To::group.columns : To::group.rows, 1),
+    shared_tile<largest_of(64, Turned ? To::group.columns : To::group.rows, 1),
                 largest_of(64, From::group.columns, Turned ? To::group.rows : To::group.columns)>;
 
 /// One CTA, one tile at a time: decoded, then taken into the amaxes, or encoded under them.
@@ -118,7 +118,7 @@ status requantize_with_amax(::cuda::stream_ref stream, quantized_view<BlockIn, L
 
 /// Quantizes what a quantized matrix stands for, or its transpose, under another quantizer.
 ///
-/// shape   as nibble::requantize; every pointer is one the device can read. 9 to 66 KB of shared
+/// shape   as nibble::requantize; every pointer is one the device can read. 17 to 66 KB of shared
 ///         memory a CTA: 66 where blocks or transforms of 128 meet blocks or squares of 128.
 /// errors  a status; nothing is written unless it is success. Allocates nothing, can be captured in
 ///         a graph. out must not share memory with in.

@@ -10,7 +10,7 @@ namespace nibble::device {
 /// Rows x Columns floats in shared memory.
 ///
 /// shape   4 * Rows * (Columns + 1) bytes, aligned to 4: a row is one float longer than it holds, so
-///         that 32 lanes one below the other meet 32 banks.
+///         that lanes one below the other meet different banks.
 template <int Rows, int Columns>
 struct shared_tile {
   static constexpr int rows = Rows, columns = Columns;
@@ -20,6 +20,12 @@ struct shared_tile {
   [[nodiscard]] __device__ float& operator()(int r, int c) { return values[r][c]; }
   [[nodiscard]] __device__ float operator()(int r, int c) const { return values[r][c]; }
 };
+
+/// Do the codes of every block start on a boundary of 8 bytes?
+template <class View>
+[[nodiscard]] __device__ __forceinline__ bool has_wide_codes(View const& view) {
+  return reinterpret_cast<std::uintptr_t>(code_address(view, 0, 0)) % 8 == 0;
+}
 
 /// Reads the part of a matrix that starts at (row, column); zeros where it reaches beyond the edge.
 ///
@@ -49,17 +55,21 @@ __device__ void decode_tile(quantized_view<Block, ScaleLayout> const& in, Quanti
   constexpr int size = plain::size, wide = Quantizer::group.columns;
   static_assert(Columns % wide == 0, "got a tile that cuts blocks or transforms of the quantizer");
   auto const shared = Quantizer::prepare({Quantizer::has_one_amax ? in.amax(0, 0) : 0.0f});
-  // Lanes one below the other: whole banks, and the lines of codes stay in the first cache.
-  for (int i = static_cast<int>(threadIdx.x); i < Rows * (Columns / wide);
+  bool const is_wide = has_wide_codes(in);
+  // Neighbouring lanes take neighbouring blocks: whole sectors of codes, and no bank thrice.
+  constexpr int across = Columns / wide;
+  for (int i = static_cast<int>(threadIdx.x); i < Rows * across;
        i += static_cast<int>(blockDim.x)) {
-    int const r = i % Rows, first = i / Rows * wide;
+    int const r = i / across, first = i % across * wide;
     float values[std::size_t{wide}];
     for (int b = 0; b < wide / size; ++b) {
       matrix_index const at = column + first + b * size;
       nibble::row<float, size> decoded{};
       if (row + r < in.rows() && at < in.columns()) {
-        plain const stored{load_codes<false, typename plain::element_type, size>(
-                               code_address(in, row + r, at / size)),
+        using element = typename plain::element_type;
+        auto const* const from = code_address(in, row + r, at / size);
+        plain const stored{is_wide ? load_codes<true, element, size>(from)
+                                   : load_codes<false, element, size>(from),
                            in.scale(row + r, at / size)};
         auto const factors =
             Quantizer::has_one_amax ? shared : Quantizer::prepare({in.amax_of(row + r, at)});
@@ -79,10 +89,11 @@ __device__ void decode_tile(quantized_view<Block, ScaleLayout> const& in, Quanti
 
 /// Writes the blocks of one group where they belong; what lies beyond the edge is dropped.
 ///
-/// shape   result: of Quantizer; row and column: the group's first element in out. One thread.
+/// shape   result: of Quantizer; row and column: the group's first element in out; is_wide:
+///         has_wide_codes(out). One thread.
 template <class Quantizer, class Out>
 __device__ void store_group(typename Quantizer::result_type const& result, matrix_index row,
-                            matrix_index column, Out const& out) {
+                            matrix_index column, Out const& out, bool is_wide) {
   using block_type = typename Quantizer::block_type;
   matrix_index const rows_per_scale = out.rows_per_scale();
   for (int r = 0; r < Quantizer::group.rows && row + r < out.rows(); ++r) {
@@ -90,7 +101,11 @@ __device__ void store_group(typename Quantizer::result_type const& result, matri
       matrix_index const block = column / block_type::size + b;
       if (block >= out.scales.extent(1)) break;
       block_type const& made = Quantizer::block_of(result, r, b);
-      store_codes<false>(made.codes, code_address(out, row + r, block));
+      if (is_wide) {
+        store_codes<true>(made.codes, code_address(out, row + r, block));
+      } else {
+        store_codes<false>(made.codes, code_address(out, row + r, block));
+      }
       if (rows_per_scale == 1) {
         out.scales(row + r, block) = made.scale;
       } else if (r == 0) {
@@ -114,7 +129,7 @@ __device__ void for_each_group(shared_tile<Rows, Columns> const& tile, Quantizer
                 "got a tile that cuts groups of the quantizer");
   for (int i = static_cast<int>(threadIdx.x); i < down * across;
        i += static_cast<int>(blockDim.x)) {
-    int const row = i % down * tall, column = i / down * wide;
+    int const row = i / across * tall, column = i % across * wide;
     float values[std::size_t{tall}][std::size_t{wide}];
     for (int r = 0; r < tall; ++r) {
       for (int c = 0; c < wide; ++c) {
@@ -137,13 +152,14 @@ template <bool Turned, int Rows, int Columns, class Out, class Quantizer>
 __device__ void encode_tile(shared_tile<Rows, Columns> const& tile, Out const& out,
                             Quantizer const& q, typename Quantizer::factors const& factors,
                             matrix_index row, matrix_index column) {
+  bool const is_wide = has_wide_codes(out);
   for_each_group<Turned>(tile, q, [&](int r, int c, auto const& values) {
     matrix_index const i = row + r, j = column + c;
     if (i >= out.rows() || j >= out.columns()) return;
     auto const f = Quantizer::has_one_amax ? factors : Quantizer::prepare({out.amax_of(i, j)});
     position const where{static_cast<std::uint64_t>(i * out.columns() + j),
                          static_cast<std::uint64_t>(out.columns())};
-    store_group<Quantizer>(q.encode(values, f, where), i, j, out);
+    store_group<Quantizer>(q.encode(values, f, where), i, j, out, is_wide);
   });
 }
 
