@@ -12,7 +12,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -97,11 +96,18 @@ inline void require_folder(std::string const& path) {
 }
 
 /// The bytes of a file.
-/// errors  std::runtime_error if it cannot be read.
-inline std::string read_file(std::string const& path) {
+/// errors  std::runtime_error if it cannot be read, or has more than `most` bytes, as /dev/zero has.
+inline std::string read_file(std::string const& path, std::size_t most = std::size_t{1} << 32) {
   try {
     std::ifstream file{path, std::ios::binary};
-    std::string bytes{std::istreambuf_iterator<char>{file}, {}};
+    std::string bytes;
+    std::string part(std::size_t{1} << 20, '\0');
+    while (file.read(part.data(), static_cast<std::streamsize>(part.size())) || file.gcount() > 0) {
+      bytes.append(part, 0, static_cast<std::size_t>(file.gcount()));
+      if (bytes.size() > most)
+        throw std::runtime_error("cannot read " + path + ": it has more than " +
+                                 std::to_string(most) + " bytes");
+    }
     if (file.is_open() && !file.bad()) return bytes;
   } catch (std::ios_base::failure const&) {  // a folder, for one
   }

@@ -55,6 +55,8 @@ int train(command const& asked, corpus const& from, text const& lines,
   std::string const save = asked.save.empty() ? asked.out + "/stopped.safetensors" : asked.save;
   require_results(asked.out, {"loss.csv", "loss.svg", "samples.txt", "report.md"});
   require_writable(save);
+  if (std::error_code ignored; std::filesystem::equivalent(save, asked.text, ignored))
+    throw std::runtime_error("cannot write " + save + ": it is the text to train on");
   if (!asked.export_to.empty()) require_results(asked.export_to, {"config.json"});
 
   std::cerr << "text: " << from.origin << ", " << from.bytes.size() << " bytes\n";

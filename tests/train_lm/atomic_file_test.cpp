@@ -41,6 +41,7 @@ TEST_CASE("train_lm: a write that cannot succeed changes nothing") {
   CHECK(std::filesystem::is_empty(taken + "/deep/er"));
   CHECK_THROWS_AS(read_file(folder.path() + "/nothing"), std::runtime_error);
   CHECK_THROWS_AS(read_file(taken), std::runtime_error);
+  CHECK_THROWS_AS(read_file("/dev/zero", std::size_t{1} << 21), std::runtime_error);
 }
 
 TEST_CASE("train_lm: a device is not replaced, and a link keeps leading where it led") {

@@ -180,6 +180,7 @@ def refusals(program):
     refuses("cannot write /no/such/folder/file", "--save", "/no/such/folder/file")
     refuses("it is a folder", "--save", "one")
     refuses("/dev/full: it is not a file", "--save", "/dev/full")
+    refuses("it is the text to train on", "--save", "text.txt")
     refuses("cannot make the folder", "--out", "/proc/results")
     refuses("cannot make the folder", "--export", "text.txt")
     refuses("cannot write /proc/", "--export", "/proc")
