@@ -83,25 +83,23 @@ __global__ void __launch_bounds__(threads_per_block)
       layout_type::tile_columns;
   auto const& mapping = out.scales.mapping();
   scale_type* const scales = out.scales.data_handle();
-  auto const step = static_cast<matrix_index>(blockDim.x);
   for (matrix_index row = blockIdx.x * tall; row < out.scales.extent(0); row += gridDim.x * tall) {
     row_range const rows = group_at(offsets, out.groups(), row, tall);
     matrix_index const skipped =
         row - (rows.group < out.groups() ? padded_start(rows.first, rows.group, tall) : row);
     matrix_index const left = rows.last - rows.first - skipped;
-    if (left <= 0 || skipped < 0) {
-      auto* const words = reinterpret_cast<std::uint32_t*>(scales + mapping(row, 0));
-      matrix_index const bytes = tall * wide * static_cast<matrix_index>(sizeof(scale_type));
-      if (reinterpret_cast<std::uintptr_t>(words) % 4 == 0 && bytes % 4 == 0) {
-        for (matrix_index i = threadIdx.x; i < bytes / 4; i += step) words[i] = 0;
-        continue;
-      }
-    } else if (left >= tall && columns == wide) {
+    matrix_index const used = skipped < 0 || left < 0 ? 0 : left < tall ? left : tall;
+    auto* const words = reinterpret_cast<std::uint32_t*>(scales + mapping(row, 0));
+    matrix_index const bytes = tall * wide * static_cast<matrix_index>(sizeof(scale_type));
+    if (used == 0 && reinterpret_cast<std::uintptr_t>(words) % 4 == 0 && bytes % 4 == 0) {
+      for (matrix_index i = threadIdx.x; i < bytes / 4; i += blockDim.x) words[i] = 0;
       continue;
     }
-    for (matrix_index i = threadIdx.x; i < tall * wide; i += step) {
-      matrix_index const r = i / wide, c = i % wide;
-      if (r >= left || c >= columns || skipped < 0) scales[mapping(row + r, c)] = scale_type{};
+    // A warp a row: without the division that one index for both would take.
+    for (matrix_index r = threadIdx.x / 32; r < tall; r += blockDim.x / 32) {
+      for (matrix_index c = (r < used ? columns : 0) + threadIdx.x % 32; c < wide; c += 32) {
+        scales[mapping(row + r, c)] = scale_type{};
+      }
     }
   }
 }
