@@ -41,7 +41,10 @@ find_path(NIBBLE_CUDA_HEADERS cuda_fp4.h
   PATH_SUFFIXES include
   DOC "The folder of CUDA's headers")
 
-# --- doctest and CCCL
+# --- doctest, CCCL and cuBLAS
+if(NIBBLE_HAS_CUDA)
+  include(nibble-cublas)
+endif()
 include(nibble-cccl)
 if(NIBBLE_FETCH)
   include(nibble-fetch)
@@ -76,9 +79,15 @@ find_package(Eigen3 3.4 QUIET NO_MODULE)
 find_package(nlohmann_json 3.9 QUIET)
 
 # Sets <out> to what a source needs beyond a C++ compiler, itself or through this repository's own
-# headers: a list of CUDA, CUDA-headers, CCCL, Eigen, nlohmann-json. What is included under an #if is
-# taken to be optional.
+# headers: a list of CUDA, CUDA-headers, cuBLAS, CCCL, Eigen, nlohmann-json. What is included under an
+# #if is taken to be optional.
 function(nibble_needs out file)
+  get_property(is_known GLOBAL PROPERTY "nibble_needs ${file}" SET)
+  if(is_known)
+    get_property(needs GLOBAL PROPERTY "nibble_needs ${file}")
+    set(${out} "${needs}" PARENT_SCOPE)
+    return()
+  endif()
   set(needs "")
   if(file MATCHES "\\.cuh?$")
     list(APPEND needs CUDA)
@@ -101,7 +110,9 @@ function(nibble_needs out file)
         math(EXPR depth "${depth} - 1")
       elseif(depth GREATER 0)
         continue()
-      elseif(line MATCHES "<(cuda_[a-z0-9_]+|curand[a-z_]*|cublas[A-Za-z_]*|nvrtc)[.]h>")
+      elseif(line MATCHES "<cublas[A-Za-z_]*[.]h>")
+        list(APPEND needs cuBLAS)
+      elseif(line MATCHES "<(cuda_[a-z0-9_]+|curand[a-z_]*|nvrtc)[.]h>")
         list(APPEND needs CUDA-headers)
       elseif(line MATCHES "[<\"](cuda/|cub/|thrust/)")
         list(APPEND needs CCCL)
@@ -118,6 +129,7 @@ function(nibble_needs out file)
     endforeach()
   endwhile()
   list(REMOVE_DUPLICATES needs)
+  set_property(GLOBAL PROPERTY "nibble_needs ${file}" "${needs}")
   set(${out} "${needs}" PARENT_SCOPE)
 endfunction()
 
@@ -126,6 +138,10 @@ function(nibble_buildable out)
   set(kept "")
   set(has_CUDA ${NIBBLE_HAS_CUDA})
   set(has_CUDA-headers ${NIBBLE_CUDA_HEADERS})
+  set(has_cuBLAS OFF)
+  if(TARGET nibble::cublas)
+    set(has_cuBLAS ON)
+  endif()
   set(has_CCCL ${NIBBLE_CCCL_INCLUDES})
   set(has_Eigen ${Eigen3_FOUND})
   set(has_nlohmann-json ${nlohmann_json_FOUND})
@@ -148,10 +164,18 @@ function(nibble_buildable out)
   set(${out} "${kept}" PARENT_SCOPE)
 endfunction()
 
-# An executable of this repository: strict warnings, no language extensions, static CUDA runtime.
+# An executable of this repository: strict warnings, no language extensions, static CUDA runtime, and
+# cuBLASLt where a source needs it.
 function(nibble_add_program target)
   add_executable(${target} ${ARGN})
   target_link_libraries(${target} PRIVATE nibble::cuda nibble_strict Threads::Threads)
+  foreach(source IN LISTS ARGN)
+    nibble_needs(needs "${source}")
+    if("cuBLAS" IN_LIST needs)
+      target_link_libraries(${target} PRIVATE nibble::cublas)
+      break()
+    endif()
+  endforeach()
   if(TARGET nibble::matrix)
     target_link_libraries(${target} PRIVATE nibble::matrix)
   endif()
