@@ -102,20 +102,81 @@ inline nibble::layer_place place_in_plan(projection_place const& place) {
   return result;
 }
 
-/// Projections under a recipe; layers that its plan keeps in high precision become bf16.
+/// A projection that changes its precision in the course of a run: made for each, the one that the
+/// plan names is used.
+template <class Real>
+class switching_projection final : public projection<Real> {
+ public:
+  using owned = std::unique_ptr<projection<Real>>;
+
+  switching_projection(nibble::precision_plan const& plan, owned before, owned after)
+      : plan_{plan}, before_{std::move(before)}, after_{std::move(after)} {}
+
+  void forward(matrix<Real> const& x, matrix<Real>& y, step_context const& context) override {
+    at(context).forward(x, y, context);
+  }
+  void backward(matrix<Real> const& dy, matrix<Real>& dx, step_context const& context) override {
+    at(context).backward(dy, dx, context);
+  }
+
+ private:
+  projection<Real>& at(step_context const& context) const {
+    return plan_.has_switched(
+               {static_cast<std::int64_t>(context.step), static_cast<std::int64_t>(context.steps)})
+               ? *after_
+               : *before_;
+  }
+
+  nibble::precision_plan plan_;
+  owned before_, after_;
+};
+
+namespace quantized_projection_detail {
+
+/// A recipe's second recipe, or itself where it has none.
+template <class Recipe>
+struct second_of {
+  using type = Recipe;
+};
+template <class Recipe>
+requires requires { typename Recipe::second; }
+struct second_of<Recipe> {
+  using type = typename Recipe::second;
+};
+
+}  // namespace quantized_projection_detail
+
+/// Projections under a recipe; layers that its plan keeps in high precision become bf16, at once or
+/// when the plan says.
 template <class Recipe, nibble::product Mode, class Real = float>
 projection_factory<Real> quantized_projections(
     std::shared_ptr<operand_statistics> statistics = nullptr) {
   return [statistics](projection_place const& place,
                       parameter<Real>& weight) -> std::unique_ptr<projection<Real>> {
+    using nibble::layer_precision;
+    using bf16 = nibble::recipes::bf16;
+    using second = typename quantized_projection_detail::second_of<Recipe>::type;
     nibble::layer_place const where = place_in_plan(place);
     // A block has at most one projection of a role.
     auto const layer = static_cast<std::uint32_t>(where.block * 8 + static_cast<int>(where.role));
-    if (Recipe::plan.keeps_high_precision(where)) {
-      return std::make_unique<quantized_projection<Real, nibble::recipes::bf16, Mode>>(weight,
-                                                                                       layer);
+    auto const under = [&]<class Chosen>(Chosen) -> std::unique_ptr<projection<Real>> {
+      bool const counts = !std::is_same_v<Chosen, bf16>;
+      return std::make_unique<quantized_projection<Real, Chosen, Mode>>(
+          weight, layer, counts ? statistics : nullptr);
+    };
+    layer_precision const first = Recipe::plan.at(where);
+    if (first == layer_precision::all_in_16) return under(bf16{});
+    auto made = first == layer_precision::second ? under(second{}) : under(Recipe{});
+    if constexpr (Recipe::plan.switch_percent < 100) {
+      if constexpr (Recipe::plan.switches_forward_only) {
+        return std::make_unique<switching_projection<Real>>(
+            Recipe::plan, std::move(made), under(nibble::with_bf16_forward<Recipe>{}));
+      } else {
+        return std::make_unique<switching_projection<Real>>(Recipe::plan, std::move(made),
+                                                            under(bf16{}));
+      }
     }
-    return std::make_unique<quantized_projection<Real, Recipe, Mode>>(weight, layer, statistics);
+    return made;
   };
 }
 

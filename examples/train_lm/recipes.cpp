@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of recipes, apart from the rest because it makes the library's loops for every recipe:
 // most of what there is to compile.
-#include "train_lm/recipes.hpp"
+#include "train_lm/recipe_entry.hpp"
 
 #include "nibble/recipes/bf16.hpp"
 #include "nibble/recipes/four_over_six.hpp"
@@ -9,24 +9,12 @@
 #include "train_lm/ablations.hpp"
 
 namespace train_lm {
-namespace {
-
-template <class Recipe>
-known_recipe entry(char const* name, char const* about) {
-  return {name, about, [](nibble::product mode, std::shared_ptr<operand_statistics> statistics) {
-            return mode == nibble::product::exact
-                       ? quantized_projections<Recipe, nibble::product::exact>(statistics)
-                       : quantized_projections<Recipe, nibble::product::fast>(statistics);
-          }};
-}
-
-}  // namespace
 
 std::vector<known_recipe> const& known_recipes() {
   using namespace ablations;
   namespace library = nibble::recipes;
   // One line for each: its type, its name, and what `--help` says of it.
-  static std::vector<known_recipe> const all{
+  std::vector<known_recipe> const here{
       entry<library::bf16>("bf16", "the baseline: every operand rounded to BF16"),
       entry<library::fp8>("fp8", "E4M3, 128x128 weights, 1x128 activations and gradients"),
       entry<library::nvfp4>("nvfp4", "NVIDIA's recipe"),
@@ -40,6 +28,11 @@ std::vector<known_recipe> const& known_recipes() {
       entry<nvfp4_no_tensor_scale>("nvfp4_no_tensor_scale", "nvfp4, gradients without FP32 scale"),
       entry<mxfp4_nearest>("mxfp4_nearest", "MXFP4, all to nearest, no rotation"),
   };
+  static std::vector<known_recipe> const all = [&] {
+    std::vector<known_recipe> joined = here;
+    for (known_recipe& each : published_methods()) joined.push_back(std::move(each));
+    return joined;
+  }();
   return all;
 }
 

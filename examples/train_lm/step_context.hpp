@@ -16,6 +16,7 @@ struct step_context {
   extent length;  ///< tokens in a sequence: row r belongs to sequence r / length
   bool training;  ///< false: no backward pass follows, nothing need be kept for it
   parallel_for const& parallel;
+  std::uint64_t steps = 0;  ///< of the whole run; 0: not known
 };
 
 }  // namespace train_lm

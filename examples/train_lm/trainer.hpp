@@ -129,7 +129,7 @@ class trainer {
   }
 
   step_context context(std::uint64_t number, bool training) const {
-    return {options_.seed, number, options_.length, training, parallel_};
+    return {options_.seed, number, options_.length, training, parallel_, options_.steps};
   }
   run_state state() {
     return {model_.trained(), optimizer_, losses_, *statistics_, options_.steps};

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "nibble/recipes/mxfp4.hpp"
+#include "nibble/recipes/nemotron3.hpp"
 #include "nibble/recipes/nvfp4.hpp"
 #include "train_lm/gradient_check.hpp"
 
@@ -144,6 +145,51 @@ TEST_CASE("train_lm: a plan keeps the last block in BF16, and statistics count t
   run(0, 50);
   CHECK(statistics->gradients().count == 4 * 64 * 48);
   CHECK(statistics->by_role[0].count == 2 * 64 * 32);
+}
+
+namespace {
+
+struct late : nibble::recipes::nvfp4 {
+  static constexpr nibble::precision_plan plan{.switch_percent = 50};
+};
+struct late_forward : nibble::recipes::nvfp4 {
+  static constexpr nibble::precision_plan plan{.switch_percent = 50, .switches_forward_only = true};
+};
+
+/// y and dx of one step of a run of ten.
+template <class Recipe>
+std::pair<matrix<float>, matrix<float>> step_of_ten(std::uint64_t step, char const* role = "ffn.w1") {
+  auto const factory = quantized_projections<Recipe, product::fast>();
+  parallel_for const parallel;
+  parameter<float> weight{"w", grid(1, 48, 32, false), matrix<float>::Zero(48, 32), true};
+  auto const projection = factory({role, 0, 4}, weight);
+  step_context const context{1, step, 32, true, parallel, 10};
+  matrix<float> y, dx;
+  projection->forward(grid(2, 64, 32, false), y, context);
+  projection->backward(grid(3, 64, 48, false), dx, context);
+  return {y, dx};
+}
+
+}  // namespace
+
+TEST_CASE("train_lm: a plan may switch to BF16 at a share of the steps, or the forward pass alone") {
+  outcome const exact = run_once<exact_projection<float>>(false);
+  auto const plain = step_of_ten<nibble::recipes::nvfp4>(4);
+  CHECK(step_of_ten<late>(4) == plain);
+  CHECK(step_of_ten<late>(5).first == exact.y);
+  CHECK(step_of_ten<late>(5).second == exact.dx);
+  CHECK(step_of_ten<late_forward>(4) == plain);
+  CHECK(step_of_ten<late_forward>(5).first == exact.y);
+  CHECK(step_of_ten<late_forward>(5).second == step_of_ten<nibble::recipes::nvfp4>(5).second);
+  CHECK(step_of_ten<late_forward>(5).second != exact.dx);
+}
+
+TEST_CASE("train_lm: a plan may give roles to BF16 and to a second recipe") {
+  using nemotron = nibble::recipes::nemotron3;
+  outcome const exact = run_once<exact_projection<float>>(false);
+  CHECK(step_of_ten<nemotron>(0, "attention.qkv").first == exact.y);
+  CHECK(step_of_ten<nemotron>(0, "mamba.out_proj") == step_of_ten<nibble::recipes::mxfp8>(0, "mamba.out_proj"));
+  CHECK(step_of_ten<nemotron>(0, "ffn.w2") == step_of_ten<nibble::recipes::nvfp4>(0, "ffn.w2"));
 }
 
 TEST_CASE("train_lm: every projection of a model has a layer number of its own") {
