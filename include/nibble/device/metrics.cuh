@@ -101,7 +101,7 @@ __global__ void __launch_bounds__(threads_per_block)
   matrix_index const count =
       across * nibble::detail::ceil_div<matrix_index>(quantized.rows(), tall);
   auto const shared = Quantizer::prepare({Quantizer::has_one_amax ? quantized.amax(0, 0) : 0.0f});
-  bool const is_wide = has_wide_codes(quantized);
+  bool const is_wide = has_aligned_codes(quantized);
   error_report report;
   for (matrix_index g = static_cast<matrix_index>(blockIdx.x) * threads_per_block + threadIdx.x;
        g < count; g += matrix_index{compare_pieces} * threads_per_block) {

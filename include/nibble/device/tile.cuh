@@ -23,7 +23,7 @@ struct shared_tile {
 
 /// Do the codes of every block start on a boundary of 8 bytes?
 template <class View>
-[[nodiscard]] __device__ __forceinline__ bool has_wide_codes(View const& view) {
+[[nodiscard]] __device__ __forceinline__ bool has_aligned_codes(View const& view) {
   return reinterpret_cast<std::uintptr_t>(code_address(view, 0, 0)) % 8 == 0;
 }
 
@@ -55,7 +55,7 @@ __device__ void decode_tile(quantized_view<Block, ScaleLayout> const& in, Quanti
   constexpr int size = plain::size, wide = Quantizer::group.columns;
   static_assert(Columns % wide == 0, "got a tile that cuts blocks or transforms of the quantizer");
   auto const shared = Quantizer::prepare({Quantizer::has_one_amax ? in.amax(0, 0) : 0.0f});
-  bool const is_wide = has_wide_codes(in);
+  bool const is_wide = has_aligned_codes(in);
   // Neighbouring lanes take neighbouring blocks: whole sectors of codes, and no bank thrice.
   constexpr int across = Columns / wide;
   for (int i = static_cast<int>(threadIdx.x); i < Rows * across;
@@ -90,7 +90,7 @@ __device__ void decode_tile(quantized_view<Block, ScaleLayout> const& in, Quanti
 /// Writes the blocks of one group where they belong; what lies beyond the edge is dropped.
 ///
 /// shape   result: of Quantizer; row and column: the group's first element in out; is_wide:
-///         has_wide_codes(out). One thread.
+///         has_aligned_codes(out). One thread.
 template <class Quantizer, class Out>
 __device__ void store_group(typename Quantizer::result_type const& result, matrix_index row,
                             matrix_index column, Out const& out, bool is_wide) {
@@ -152,7 +152,7 @@ template <bool Turned, int Rows, int Columns, class Out, class Quantizer>
 __device__ void encode_tile(shared_tile<Rows, Columns> const& tile, Out const& out,
                             Quantizer const& q, typename Quantizer::factors const& factors,
                             matrix_index row, matrix_index column) {
-  bool const is_wide = has_wide_codes(out);
+  bool const is_wide = has_aligned_codes(out);
   for_each_group<Turned>(tile, q, [&](int r, int c, auto const& values) {
     matrix_index const i = row + r, j = column + c;
     if (i >= out.rows() || j >= out.columns()) return;
