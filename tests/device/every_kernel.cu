@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compiles the launchers for every architecture that the build names; the tests themselves are built for one.
+#include <nibble/device/matmul.cuh>
+#include <nibble/device/transpose.cuh>
 #include <nibble/nibble.cuh>
 
 namespace {
@@ -23,6 +25,18 @@ __global__ void by_lanes(float* values, std::uint8_t* codes) {
   for (unsigned i = 0; i < 4; ++i) codes[4 * threadIdx.x + i] = made.codes.bytes()[i];
 }
 
+/// Products of the three kinds, and what a linear layer moves.
+void multiply(cuda::stream_ref stream, quantized_view<nvfp4_block> const& plain,
+              quantized_view<nvfp4_block, layout::scale_tile_128x4> const& tiled, matrix_view<bf16> const& out) {
+  cublas::handle const handle;
+  using q = quantizer<>;
+  (void)device::matmul<product::exact>(handle, stream, {}, plain, q{}, plain, q{}, out);
+  (void)device::matmul<product::ordered>(handle, stream, {}, plain, q{}, plain, q{}, out);
+  (void)device::matmul<product::fast>(handle, stream, {}, tiled, q{}, tiled, q{}, out);
+  (void)device::round_operand(stream.get(), out, nullptr, 0);
+  (void)device::transpose_tiles<quantizer<nvfp4_block, scaling::amax<scaling::tile::square>>>(stream, plain, plain);
+}
+
 }  // namespace
 
 /// Never called: that it compiles for a target is the test.
@@ -44,4 +58,5 @@ void launch_every_kernel(cuda::stream_ref stream, matrix_view<bf16> const& in,
   (void)device::quantize_grouped(stream, in, cuda::std::span<int const>(), grouped,
                                  quantizer{scaling::amax<>{}, in_memory{}});
   by_lanes<<<1, 32, 0, stream.get()>>>(nullptr, nullptr);
+  multiply(stream, plain, tiled, in);
 }
