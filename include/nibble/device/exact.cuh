@@ -13,7 +13,7 @@
 // order, on any machine. Chunks are added in int64, where |sum| <= 2^20 * 2752512^2 < 2^63. Digits
 // lie side by side along K, A's as d0 d1 d2 and B's as d2 d1 d0: then each Wn is one product of
 // contiguous parts, five products with nine times K in all. FP64 tensor cores would do it too, in
-// chunks of 2^10; they take twice as long, and few GPUs have them.
+// chunks of 2^10; on an H100 they take twice as long, and few other GPUs have them.
 #pragma once
 
 #include "nibble/cublas/product.cuh"
