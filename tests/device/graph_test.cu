@@ -7,11 +7,15 @@
 #include <nibble/device/grouped.cuh>
 #include <nibble/device/metrics.cuh>
 #include <nibble/device/quantize.cuh>
+#include <nibble/device/quantize_both.cuh>
 #include <nibble/device/requantize.cuh>
 #include <nibble/device/swizzle.cuh>
+#include <nibble/device/transpose.cuh>
 #include <nibble/nibble.hpp>
 #include <nibble/part.hpp>
+#include <nibble/quantize_both.hpp>
 #include <nibble/random/philox_in_memory.hpp>
+#include <nibble/transpose.hpp>
 
 #include "support/device_bytes.cuh"
 
@@ -146,4 +150,34 @@ TEST_CASE(
   }
   CHECK(codes[0] != codes[1]);  // other numbers
   CHECK(codes[0] == codes[3]);  // and the same again
+}
+
+TEST_CASE("a replayed graph makes both directions and a transpose anew") {
+  if (!fixture::has_device()) return;
+  constexpr auto ok = device::status::success;
+  using tiles = quantizer<nvfp4_block, scaling::amax<scaling::tile::square>>;
+  thrust::device_vector<random::philox_state> state(1);
+  from_memory const q{{}, in_memory{{thrust::raw_pointer_cast(state.data())}}};
+  fixture::on_device<float> in(fixture::filled(rows, columns, 1));
+  fixture::guarded_matrix<nvfp4_block> by_row(shape_for<tiles>(rows, columns));
+  fixture::guarded_matrix<nvfp4_block> by_column(shape_for<from_memory>(columns, rows));
+  fixture::guarded_matrix<nvfp4_block> turned(shape_for<tiles>(columns, rows));
+
+  captured const graph([&](cuda::stream_ref stream) {
+    CHECK(device::quantize_both(stream, in.view, by_row.view(), by_column.view(), tiles{}, q) ==
+          ok);
+    CHECK(device::transpose_tiles<tiles>(stream, by_row.view(), turned.view()) == ok);
+  });
+  for (std::uint64_t const data : {1, 2}) {
+    auto const values = fixture::filled(rows, columns, data);
+    thrust::copy_n(values.values.begin(), in.values.size(), in.values.begin());
+    state[0] = random::philox_state{3, data};
+    graph.replay();
+    by_value const on_host{{}, rounding::stochastic<8>{{3, data}}};
+    quantized_matrix<nvfp4_block> expected_rows(by_row.shape), expected_columns(by_column.shape);
+    quantize_both(values.view(), expected_rows.view(), expected_columns.view(), tiles{}, on_host);
+    CHECK(by_row.different_bytes(expected_rows) == 0);
+    CHECK(by_column.different_bytes(expected_columns) == 0);
+    CHECK(turned.different_bytes(transpose_tiles<tiles>(expected_rows.view())) == 0);
+  }
 }
