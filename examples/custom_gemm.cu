@@ -3,7 +3,7 @@
 // tensor cores and for older ones, whose operands are decoded once a tile. Whole tiles only.
 // Build: nvcc -std=c++20 -O3 -arch=sm_90a -I include examples/custom_gemm.cu    Run: ./a.out [M N K]
 #include <nibble/matrix.hpp>
-#include <nibble/mma/tile.cuh>
+#include <nibble/mma/block_tile.cuh>
 
 #include <cmath>
 #include <cstdio>
@@ -15,7 +15,8 @@ namespace {
 using namespace nibble;
 using matrix = quantized_view<nvfp4_block const, layout::scale_tile_128x4>;
 
-constexpr int tile_m = 128, tile_n = 256, tile_k = 64, block_size = 256;  // eight warps of 64x64
+constexpr int tile_m = mma::block_tile::rows, tile_n = mma::block_tile::columns, tile_k = 64;
+constexpr int block_size = mma::block_tile::threads;
 
 struct stages {
   mma::stage<tile_m> a[2];
@@ -41,13 +42,12 @@ struct in_flight {
 };
 
 __global__ void __launch_bounds__(block_size, 1) gemm(matrix a, matrix b, float alpha, bf16* d) {
-  extern __shared__ uint4 memory[];
+  extern __shared__ __align__(1024) uint4 memory[];
   auto& shared = *reinterpret_cast<stages*>(memory);
-  int const thread = static_cast<int>(threadIdx.x), warp = thread / 32, lane = thread % 32;
+  int const thread = static_cast<int>(threadIdx.x);
   int const row = thread / 2, half = thread % 2;  // of A, and of B twice: what this thread stages
   matrix_index const first_m = matrix_index{blockIdx.x} * tile_m,
                      first_n = matrix_index{blockIdx.y} * tile_n;
-  int const warp_m = warp % 2 * 64, warp_n = warp / 2 * 64;
 
   in_flight next[3];
   next[0].start(a, first_m + row, half);
@@ -65,31 +65,28 @@ __global__ void __launch_bounds__(block_size, 1) gemm(matrix a, matrix b, float 
     put(0, part);
     next[part].fetch(tile_k < last ? tile_k : last);
   }
-  __syncthreads();
+  mma::publish_stages();
 
-  mma::warp_tile<4, 8> tile;
+  mma::block_tile tile;
   for (matrix_index k = 0; k < depth; k += tile_k) {
     int const now = static_cast<int>(k / tile_k % 2);
     // Past the end it stages the last operands again, into the buffer that nobody reads.
     matrix_index const after = k + 2 * tile_k < last ? k + 2 * tile_k : last;
-    tile.multiply_add(shared.a[now], warp_m, shared.b[now], warp_n, [&](int step) {
+    tile.multiply_add(shared.a[now], shared.b[now], [&](int step) {
       if (step == 3) return;
       put(1 - now, step);
       next[step].fetch(after);
     });
-    __syncthreads();
+    mma::publish_stages();
   }
 
-  for (int m = 0; m < 4; ++m) {
-    for (int n = 0; n < 8; ++n) {
-      for (int i = 0; i < 4; i += 2) {
-        auto const at = mma::sum_element(lane, i);
-        bf16* const to = d + (first_m + warp_m + 16 * m + at.row) * b.rows() + first_n + warp_n +
-                         8 * n + at.column;
-        std::uint32_t const low = bf16(alpha * tile.value(m, n, i)).bits();
-        std::uint32_t const high = bf16(alpha * tile.value(m, n, i + 1)).bits();
-        *reinterpret_cast<std::uint32_t*>(to) = low | high << 16;
-      }
+  for (int f = 0; f < mma::block_tile::fragments; ++f) {
+    for (int i = 0; i < 4; i += 2) {
+      auto const at = tile.element(f, i);
+      bf16* const to = d + (first_m + at.row) * b.rows() + first_n + at.column;
+      std::uint32_t const low = bf16(alpha * tile.value(f, i)).bits();
+      std::uint32_t const high = bf16(alpha * tile.value(f, i + 1)).bits();
+      *reinterpret_cast<std::uint32_t*>(to) = low | high << 16;
     }
   }
 }

@@ -11,6 +11,7 @@ NIBBLE_REPORT(NIBBLE_HAS_CVT_E2M1);
 NIBBLE_REPORT(NIBBLE_HAS_CVT_RS_E2M1);
 NIBBLE_REPORT(NIBBLE_HAS_CVT_E4M3);
 NIBBLE_REPORT(NIBBLE_HAS_MMA_F16);
+NIBBLE_REPORT(NIBBLE_HAS_WGMMA);
 NIBBLE_REPORT(NIBBLE_HAS_MMA_BLOCK_SCALE);
 NIBBLE_REPORT(NIBBLE_HAS_TCGEN05);
 NIBBLE_REPORT(NIBBLE_HAS_F32X2);
@@ -105,5 +106,44 @@ extern "C" __global__ void multiply_mxfp4(unsigned int const* x, float* result) 
   unsigned int const a[4] = {x[0], x[1], x[2], x[3]}, b[2] = {x[4], x[5]};
   ptx::mma_m16n8k64_mxf4nvf4_2x<1, 3, 2, 0>(d, a, b, x[6], x[7]);
   for (int i = 0; i < 4; ++i) result[4 + i] = d[i];
+}
+#endif
+
+#if NIBBLE_HAS_WGMMA
+extern "C" __global__ void multiply_by_four_warps(float* result) {
+  __shared__ alignas(1024) unsigned int tile[256 * 32];
+  tile[threadIdx.x] = threadIdx.x;
+  ptx::fence_proxy_async();
+  __syncthreads();
+  float d[128] = {};
+  ptx::wgmma_fence();
+  ptx::wgmma_m64n256k16_f16(d, ptx::wgmma_descriptor(tile), ptx::wgmma_descriptor(tile) + 2);
+  ptx::wgmma_commit();
+  ptx::wgmma_wait(d);
+  for (int i = 0; i < 128; ++i) result[128 * threadIdx.x + i] = d[i];
+}
+#endif
+
+#if NIBBLE_HAS_TCGEN05
+extern "C" __global__ void multiply_in_tensor_memory(unsigned int const* x,
+                                                     unsigned long long const* wide,
+                                                     float* result) {
+  __shared__ unsigned int memory;
+  __shared__ unsigned long long barrier;
+  ptx::tcgen05_alloc(&memory, 128);
+  ptx::mbarrier_init(&barrier, 1);
+  ptx::fence_proxy_async();
+  ptx::tcgen05_fence_before();
+  __syncthreads();
+  ptx::tcgen05_fence_after();
+  ptx::tcgen05_cp_32x128b_warpx4(memory, wide[0]);
+  ptx::tcgen05_mma_mxf4nvf4_block16(x[0], wide[1], wide[2], x[1], x[2], x[3], x[4] != 0);
+  ptx::tcgen05_mma_mxf4_block32(x[0], wide[1], wide[2], x[1], x[2], x[3], x[4] != 0);
+  ptx::tcgen05_commit(&barrier);
+  while (!ptx::mbarrier_try_wait(&barrier, 0)) continue;
+  float values[8];
+  ptx::tcgen05_ld_32x32b_x8(values, memory);
+  for (int i = 0; i < 8; ++i) result[i] = values[i];
+  ptx::tcgen05_dealloc(memory, 128);
 }
 #endif

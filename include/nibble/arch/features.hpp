@@ -81,6 +81,13 @@
 #define NIBBLE_HAS_MMA_F16 0
 #endif
 
+/// wgmma, the product of four warps from shared memory: sm_90a alone.
+#if (defined(__CUDA_ARCH_FEAT_SM90_ALL) && NIBBLE_ARCH == 900) || NIBBLE_ARCH_SPECIFIC == 900
+#define NIBBLE_HAS_WGMMA 1
+#else
+#define NIBBLE_HAS_WGMMA 0
+#endif
+
 /// mma.sync with block scales (kind::mxf4nvf4 and its kin), dense.
 #if NIBBLE_ARCH_FAMILY >= 1200 && NIBBLE_ARCH_FAMILY < 1300
 #define NIBBLE_HAS_MMA_BLOCK_SCALE 1

@@ -110,6 +110,14 @@ __device__ __forceinline__ float max_nan_abs_f32(float a, float b) {
   return d;
 }
 
+/// The larger of a and |b| in each half, bf16; NaN where either is NaN.
+/// rule    abs.bf16x2 t, b; max.NaN.bf16x2 d, a, t; sm_80 and up.
+__device__ __forceinline__ unsigned int max_nan_abs_bf16x2(unsigned int a, unsigned int b) {
+  unsigned int d;
+  asm("{ .reg .b32 t; abs.bf16x2 t, %2; max.NaN.bf16x2 %0, %1, t; }" : "=r"(d) : "r"(a), "r"(b));
+  return d;
+}
+
 /// Is a below b? False where either is NaN.
 /// rule    setp.lt.f32 p, a, b; under --use_fast_math the operator < takes subnormals for zeros.
 __device__ __forceinline__ bool setp_lt_f32(float a, float b) {
@@ -404,6 +412,87 @@ __device__ __forceinline__ void mma_m16n8k16_bf16(float (&d)[4], unsigned int co
 
 #endif  // NIBBLE_HAS_MMA_F16
 
+#if NIBBLE_HAS_WGMMA || NIBBLE_HAS_TCGEN05
+
+/// Makes what this thread stored to shared memory visible to the tensor cores' own loads.
+/// rule    fence.proxy.async.shared::cta;
+__device__ __forceinline__ void fence_proxy_async() {
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
+
+#endif
+
+#if NIBBLE_HAS_WGMMA
+
+/// The description of a tile of 16-bit numbers in shared memory: rows of 64 (128 bytes) one after the
+/// other, pieces of 16 bytes permuted by the row (piece ^ row % 8), the first row on a 1024-byte
+/// boundary.
+/// rule    bits 13:0 address / 16; 29:16 unused here, 1; 45:32 bytes from eight rows to the next / 16;
+///         63:62 = 1, the 128-byte permutation. 16 columns further: 2 more.
+__device__ __forceinline__ unsigned long long wgmma_descriptor(void const* tile) {
+  auto const address = static_cast<unsigned long long>(__cvta_generic_to_shared(tile));
+  return (address & 0x3FFFFull) >> 4 | 1ull << 16 | 64ull << 32 | 1ull << 62;
+}
+
+/// Orders this warp group's registers before its next product.
+/// rule    wgmma.fence.sync.aligned;
+__device__ __forceinline__ void wgmma_fence() {
+  asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+}
+
+/// Ends a group of products and waits for it.
+/// rule    wgmma.commit_group.sync.aligned; wgmma.wait_group.sync.aligned 0;
+__device__ __forceinline__ void wgmma_commit() {
+  asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+}
+__device__ __forceinline__ void wgmma_wait(float (&d)[128]) {
+  asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
+  for (float& value : d) asm volatile("" : "+f"(value)::"memory");
+}
+
+/// d += A B by four warps: 64x16 halves by 16x256, both from shared memory; runs on after it returns.
+/// d[4 n + i] is value i of the 16x8 fragment at column 8 n, of rows 16 w for warp w.
+/// rule    wgmma.mma_async.sync.aligned.m64n256k16.f32.f16.f16 d, a, b, 1, 1, 1, 0, 0; sm_90a.
+__device__ __forceinline__ void wgmma_m64n256k16_f16(float (&d)[128], unsigned long long a,
+                                                     unsigned long long b) {
+  asm volatile(
+      "wgmma.mma_async.sync.aligned.m64n256k16.f32.f16.f16 {"
+      "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, "
+      "%12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, "
+      "%24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, "
+      "%36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
+      "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, "
+      "%60, %61, %62, %63, %64, %65, %66, %67, %68, %69, %70, %71, "
+      "%72, %73, %74, %75, %76, %77, %78, %79, %80, %81, %82, %83, "
+      "%84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, "
+      "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, "
+      "%108, %109, %110, %111, %112, %113, %114, %115, %116, %117, %118, %119, "
+      "%120, %121, %122, %123, %124, %125, %126, %127"
+      "}, %128, %129, 1, 1, 1, 0, 0;"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]),
+        "+f"(d[7]), "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]),
+        "+f"(d[14]), "+f"(d[15]), "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]),
+        "+f"(d[21]), "+f"(d[22]), "+f"(d[23]), "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]),
+        "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31]), "+f"(d[32]), "+f"(d[33]), "+f"(d[34]),
+        "+f"(d[35]), "+f"(d[36]), "+f"(d[37]), "+f"(d[38]), "+f"(d[39]), "+f"(d[40]), "+f"(d[41]),
+        "+f"(d[42]), "+f"(d[43]), "+f"(d[44]), "+f"(d[45]), "+f"(d[46]), "+f"(d[47]), "+f"(d[48]),
+        "+f"(d[49]), "+f"(d[50]), "+f"(d[51]), "+f"(d[52]), "+f"(d[53]), "+f"(d[54]), "+f"(d[55]),
+        "+f"(d[56]), "+f"(d[57]), "+f"(d[58]), "+f"(d[59]), "+f"(d[60]), "+f"(d[61]), "+f"(d[62]),
+        "+f"(d[63]), "+f"(d[64]), "+f"(d[65]), "+f"(d[66]), "+f"(d[67]), "+f"(d[68]), "+f"(d[69]),
+        "+f"(d[70]), "+f"(d[71]), "+f"(d[72]), "+f"(d[73]), "+f"(d[74]), "+f"(d[75]), "+f"(d[76]),
+        "+f"(d[77]), "+f"(d[78]), "+f"(d[79]), "+f"(d[80]), "+f"(d[81]), "+f"(d[82]), "+f"(d[83]),
+        "+f"(d[84]), "+f"(d[85]), "+f"(d[86]), "+f"(d[87]), "+f"(d[88]), "+f"(d[89]), "+f"(d[90]),
+        "+f"(d[91]), "+f"(d[92]), "+f"(d[93]), "+f"(d[94]), "+f"(d[95]), "+f"(d[96]), "+f"(d[97]),
+        "+f"(d[98]), "+f"(d[99]), "+f"(d[100]), "+f"(d[101]), "+f"(d[102]), "+f"(d[103]),
+        "+f"(d[104]), "+f"(d[105]), "+f"(d[106]), "+f"(d[107]), "+f"(d[108]), "+f"(d[109]),
+        "+f"(d[110]), "+f"(d[111]), "+f"(d[112]), "+f"(d[113]), "+f"(d[114]), "+f"(d[115]),
+        "+f"(d[116]), "+f"(d[117]), "+f"(d[118]), "+f"(d[119]), "+f"(d[120]), "+f"(d[121]),
+        "+f"(d[122]), "+f"(d[123]), "+f"(d[124]), "+f"(d[125]), "+f"(d[126]), "+f"(d[127])
+      : "l"(a), "l"(b));
+}
+
+#endif  // NIBBLE_HAS_WGMMA
+
 #if NIBBLE_HAS_MMA_BLOCK_SCALE
 
 /// d += (A with scales) (B with scales): 16x64 e2m1 codes by 64x8, an e4m3 scale for each 16.
@@ -441,5 +530,137 @@ __device__ __forceinline__ void mma_m16n8k64_mxf4nvf4_2x(float (&d)[4], unsigned
 }
 
 #endif  // NIBBLE_HAS_MMA_BLOCK_SCALE
+
+#if NIBBLE_HAS_TCGEN05
+
+// The tensor cores of sm_100 to sm_110. One thread starts the work, sums and scales live in tensor
+// memory: 128 lanes of 512 columns of 32 bits, an address is lane << 16 | column. Descriptors are
+// those of mma/tcgen05.hpp. None of this has run on a GPU.
+
+/// Takes `columns` (a power of two, 32 to 512) of tensor memory and writes their address to *to, in
+/// shared memory; all lanes of one warp.
+/// rule    tcgen05.alloc.cta_group::1.sync.aligned.shared::cta.b32 [to], columns;
+__device__ __forceinline__ void tcgen05_alloc(unsigned int* to, unsigned int columns) {
+  auto const address = static_cast<unsigned int>(__cvta_generic_to_shared(to));
+  asm volatile("tcgen05.alloc.cta_group::1.sync.aligned.shared::cta.b32 [%0], %1;"
+               :
+               : "r"(address), "r"(columns)
+               : "memory");
+}
+
+/// Gives them back, and says that this block takes no more; the warp that took them.
+/// rule    tcgen05.dealloc.cta_group::1.sync.aligned.b32 from, columns;
+///         tcgen05.relinquish_alloc_permit.cta_group::1.sync.aligned;
+__device__ __forceinline__ void tcgen05_dealloc(unsigned int from, unsigned int columns) {
+  asm volatile(
+      "tcgen05.dealloc.cta_group::1.sync.aligned.b32 %0, %1;\n\t"
+      "tcgen05.relinquish_alloc_permit.cta_group::1.sync.aligned;"
+      :
+      : "r"(from), "r"(columns)
+      : "memory");
+}
+
+/// Copies 32 rows of 16 bytes to four columns, once for each 32 lanes: one tile of scales.
+/// rule    tcgen05.cp.cta_group::1.32x128b.warpx4 [to], from;
+__device__ __forceinline__ void tcgen05_cp_32x128b_warpx4(unsigned int to,
+                                                          unsigned long long from) {
+  asm volatile("tcgen05.cp.cta_group::1.32x128b.warpx4 [%0], %1;"
+               :
+               : "r"(to), "l"(from)
+               : "memory");
+}
+
+/// d = A B with block scales, + d if `accumulate`: one instruction's 64 columns of e2m1, an e4m3 scale
+/// for each 16; started by one thread.
+/// rule    tcgen05.mma.cta_group::1.kind::mxf4nvf4.block_scale.block16 [d], a, b, instruction,
+///         [scale_a], [scale_b], accumulate; block16 and not scale_vec::4X, which `f` targets lack.
+__device__ __forceinline__ void tcgen05_mma_mxf4nvf4_block16(
+    unsigned int d, unsigned long long a, unsigned long long b, unsigned int instruction,
+    unsigned int scale_a, unsigned int scale_b, bool accumulate) {
+  asm volatile(
+      "{ .reg .pred p; setp.ne.u32 p, %6, 0;\n\t"
+      "tcgen05.mma.cta_group::1.kind::mxf4nvf4.block_scale.block16 [%0], %1, %2, %3, [%4], [%5], "
+      "p; }"
+      :
+      : "r"(d), "l"(a), "l"(b), "r"(instruction), "r"(scale_a), "r"(scale_b),
+        "r"(static_cast<unsigned int>(accumulate))
+      : "memory");
+}
+
+/// The same with an e8m0 scale for each 32.
+/// rule    as above with kind::mxf4.block_scale.block32.
+__device__ __forceinline__ void tcgen05_mma_mxf4_block32(unsigned int d, unsigned long long a,
+                                                         unsigned long long b,
+                                                         unsigned int instruction,
+                                                         unsigned int scale_a, unsigned int scale_b,
+                                                         bool accumulate) {
+  asm volatile(
+      "{ .reg .pred p; setp.ne.u32 p, %6, 0;\n\t"
+      "tcgen05.mma.cta_group::1.kind::mxf4.block_scale.block32 [%0], %1, %2, %3, [%4], [%5], p; }"
+      :
+      : "r"(d), "l"(a), "l"(b), "r"(instruction), "r"(scale_a), "r"(scale_b),
+        "r"(static_cast<unsigned int>(accumulate))
+      : "memory");
+}
+
+/// Makes *barrier arrive once all that this thread has started so far is done.
+/// rule    tcgen05.commit.cta_group::1.mbarrier::arrive::one.shared::cluster.b64 [barrier];
+__device__ __forceinline__ void tcgen05_commit(unsigned long long* barrier) {
+  auto const address = static_cast<unsigned int>(__cvta_generic_to_shared(barrier));
+  asm volatile("tcgen05.commit.cta_group::1.mbarrier::arrive::one.shared::cluster.b64 [%0];"
+               :
+               : "r"(address)
+               : "memory");
+}
+
+/// Orders tensor memory before and after a barrier among threads.
+/// rule    tcgen05.fence::before_thread_sync; tcgen05.fence::after_thread_sync;
+__device__ __forceinline__ void tcgen05_fence_before() {
+  asm volatile("tcgen05.fence::before_thread_sync;" ::: "memory");
+}
+__device__ __forceinline__ void tcgen05_fence_after() {
+  asm volatile("tcgen05.fence::after_thread_sync;" ::: "memory");
+}
+
+/// Eight columns of this warp's 32 lanes, one lane a thread: warp w of four may read lanes 32 w and on.
+/// rule    tcgen05.ld.sync.aligned.32x32b.x8.b32 {...}, [from]; tcgen05.wait::ld.sync.aligned;
+__device__ __forceinline__ void tcgen05_ld_32x32b_x8(float (&values)[8], unsigned int from) {
+  unsigned int r[8];
+  asm volatile(
+      "tcgen05.ld.sync.aligned.32x32b.x8.b32 {%0, %1, %2, %3, %4, %5, %6, %7}, [%8];\n\t"
+      "tcgen05.wait::ld.sync.aligned;"
+      : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]), "=r"(r[4]), "=r"(r[5]), "=r"(r[6]),
+        "=r"(r[7])
+      : "r"(from)
+      : "memory");
+  for (int i = 0; i < 8; ++i) values[i] = __uint_as_float(r[i]);
+}
+
+/// Sets *barrier, in shared memory, to complete after `arrivals` arrivals; one thread, once.
+/// rule    mbarrier.init.shared::cta.b64 [barrier], arrivals;
+__device__ __forceinline__ void mbarrier_init(unsigned long long* barrier, unsigned int arrivals) {
+  auto const address = static_cast<unsigned int>(__cvta_generic_to_shared(barrier));
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;"
+               :
+               : "r"(address), "r"(arrivals)
+               : "memory");
+}
+
+/// Has the phase of this parity (0, 1, 0, ...) completed? May wait a while before it says no.
+/// rule    mbarrier.try_wait.parity.shared::cta.b64 p, [barrier], parity;
+__device__ __forceinline__ bool mbarrier_try_wait(unsigned long long* barrier,
+                                                  unsigned int parity) {
+  auto const address = static_cast<unsigned int>(__cvta_generic_to_shared(barrier));
+  unsigned int done;
+  asm volatile(
+      "{ .reg .pred p; mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n\t"
+      "selp.u32 %0, 1, 0, p; }"
+      : "=r"(done)
+      : "r"(address), "r"(parity)
+      : "memory");
+  return done != 0;
+}
+
+#endif  // NIBBLE_HAS_TCGEN05
 
 }  // namespace nibble::arch::ptx

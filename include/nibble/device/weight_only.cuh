@@ -105,15 +105,21 @@ status weight_only_product(::cuda::stream_ref stream,
     return detail::launch_weight_only<Tall, Wide, Whole, QuantizerW>(stream.get(), x, w, out,
                                                                      strides, e);
   };
+  auto const one = std::integral_constant<int, 1>{};
+  auto const two = std::integral_constant<int, 2>{};
+  auto const four = std::integral_constant<int, 4>{};
   auto const with_rows = [&](auto tall, auto is_whole) {
-    if (x.extent(0) <= 8) return launch(tall, std::integral_constant<int, 1>{}, is_whole);
-    if (x.extent(0) <= 16) return launch(tall, std::integral_constant<int, 2>{}, is_whole);
-    return launch(tall, std::integral_constant<int, 4>{}, is_whole);
+    if (x.extent(0) <= 8) return launch(tall, one, is_whole);
+    if (x.extent(0) <= 16) return launch(tall, two, is_whole);
+    return launch(tall, four, is_whole);
   };
-  if (!whole) return with_rows(std::integral_constant<int, 1>{}, std::false_type{});
-  // Small blocks of threads where large ones would not fill the card.
-  return w.rows() >= 6400 ? with_rows(std::integral_constant<int, 2>{}, std::true_type{})
-                          : with_rows(std::integral_constant<int, 1>{}, std::true_type{});
+  if (!whole) return with_rows(one, std::false_type{});
+  // Measured on an H100: 32 rows of W a block of threads read x half as often, and pay where that
+  // leaves blocks enough (from 6400 rows on) and, for up to 8 rows of x, not so many that three
+  // small ones an SM would hide more latency. For more than 16 rows of x their registers spill.
+  bool const is_tall =
+      w.rows() >= 6400 && x.extent(0) <= 16 && (x.extent(0) > 8 || w.rows() <= 12288);
+  return is_tall ? with_rows(two, std::true_type{}) : with_rows(one, std::true_type{});
 }
 
 }  // namespace nibble::device

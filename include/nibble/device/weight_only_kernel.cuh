@@ -3,120 +3,11 @@
 // in registers as the tensor cores' 16 rows.
 #pragma once
 
-#include "nibble/device/group.cuh"
+#include "nibble/device/weight_only_source.cuh"
 #include "nibble/epilogue.hpp"
-#include "nibble/mma/load.cuh"
 #include "nibble/mma/sixteen_bit.cuh"
 
 namespace nibble::device::detail {
-
-inline constexpr int few_warps = 8;   // of a block of threads: they share the columns
-inline constexpr int few_step = 128;  // columns a warp takes at once
-inline constexpr int few_rows = 32;   // of x that one pass over W serves
-
-/// A step of a warp's weights in shared memory: rows of 64 bytes whose four pieces are permuted, so
-/// that eight rows lie in different banks, and the rows' eight scales.
-template <int Rows>
-struct few_weights {
-  uint4 codes[Rows][4];
-  uint2 scales[Rows];
-
-  __device__ __forceinline__ uint4& piece(int row, int i) { return codes[row][i ^ (row / 2 % 4)]; }
-};
-
-/// Bytes from one row and one step to the next, where the launcher found the weights to be vectors.
-struct few_strides {
-  matrix_index code_row, scale_step;
-};
-
-/// What a lane brings of each step: a piece of Rows / 8 rows, and half the scales of Rows / 16.
-/// Rows past the end repeat the last one (nobody writes their sums), columns past it are zeros.
-template <int Rows>
-struct few_source {
-  std::uint8_t const* codes;
-  std::uint8_t const* scales;
-  std::uint32_t code_offsets[Rows / 8];  // from the first row's; 32 bits keep the loop short
-  std::uint32_t scale_offsets[Rows / 16];
-
-  template <class W>
-  __device__ __forceinline__ few_source(W const& w, matrix_index first_row, few_strides strides)
-      : codes(w.codes.data_handle().bytes + first_row * strides.code_row),
-        scales(reinterpret_cast<std::uint8_t const*>(w.scales.data_handle())) {
-    int const lane = static_cast<int>(threadIdx.x) % 32;
-    auto const last =
-        static_cast<int>(w.rows() - 1 - first_row < Rows ? w.rows() - 1 - first_row : Rows);
-    for (int j = 0; j < Rows / 8; ++j) {
-      int const r = lane / 4 + 8 * j < last ? lane / 4 + 8 * j : last;
-      code_offsets[j] = static_cast<std::uint32_t>(r * strides.code_row) + 16u * (threadIdx.x % 4);
-    }
-    for (int j = 0; j < Rows / 16; ++j) {
-      int const r = lane / 2 + 16 * j < last ? lane / 2 + 16 * j : last;
-      auto const at = w.scales.mapping()((first_row + r) / w.rows_per_scale(), 0);
-      scale_offsets[j] = static_cast<std::uint32_t>(at + lane % 2 * (strides.scale_step / 2));
-    }
-  }
-
-  __device__ __forceinline__ void fetch([[maybe_unused]] few_weights<Rows>& to, matrix_index step,
-                                        matrix_index columns, few_strides strides) const {
-#if NIBBLE_HAS_MMA_F16
-    int const lane = static_cast<int>(threadIdx.x) % 32;
-    auto const left = static_cast<int>(
-        columns - few_step * step < few_step ? columns - few_step * step : few_step);
-    std::uint32_t const code_bytes = 32 * (lane % 4) < left ? 16 : 0;
-    std::uint32_t const scale_bytes = 64 * (lane % 2) < left ? 4 : 0;
-    std::uint8_t const* const step_codes = codes + step * (few_step / 2);
-    std::uint8_t const* const step_scales = scales + step * strides.scale_step;
-#pragma unroll
-    for (int j = 0; j < Rows / 8; ++j) {
-      arch::ptx::cp_async_16(&to.piece(lane / 4 + 8 * j, lane % 4), step_codes + code_offsets[j],
-                             code_bytes);
-    }
-#pragma unroll
-    for (int j = 0; j < Rows / 16; ++j) {
-      auto* const target = reinterpret_cast<std::uint32_t*>(&to.scales[lane / 2 + 16 * j]);
-      arch::ptx::cp_async_4(target + lane % 2, step_scales + scale_offsets[j], scale_bytes);
-    }
-#endif
-  }
-};
-
-/// The same step by ordinary loads, for any alignment and any shape.
-template <int Rows, class W>
-__device__ __forceinline__ void fetch_any(few_weights<Rows>& to, W const& w, matrix_index first_row,
-                                          matrix_index step) {
-  int const lane = static_cast<int>(threadIdx.x) % 32;
-  for (int i = lane; i < Rows * 4; i += 32) {
-    matrix_index const row = first_row + i / 4, first = few_step * step + 32 * (i % 4);
-    to.piece(i / 4, i % 4) = {mma::load_codes(w, row, first), mma::load_codes(w, row, first + 8),
-                              mma::load_codes(w, row, first + 16),
-                              mma::load_codes(w, row, first + 24)};
-  }
-  for (int i = lane; i < Rows * 2; i += 32) {
-    reinterpret_cast<std::uint32_t*>(&to.scales[i / 2])[i % 2] =
-        mma::load_scales(w, first_row + i / 2, few_step * step / 16 + 4 * (i % 2));
-  }
-}
-
-/// Eight elements of a row of x from `from` on as pairs (j, j + 4), the order in which codes are
-/// decoded; `left` of them are there, and zeros beyond: all or none of them if Whole.
-template <bool Whole, class T>
-__device__ __forceinline__ void load_eight(T const* from, matrix_index step, matrix_index left,
-                                           std::uint32_t (&pairs)[4]) {
-  uint4 v{};
-  if constexpr (Whole) {
-    if (left >= 8) v = __ldg(reinterpret_cast<uint4 const*>(from));
-  } else {
-    std::uint32_t words[4] = {};
-    for (int i = 0; i < 8 && i < left; ++i) {
-      words[i / 2] |= static_cast<std::uint32_t>(from[i * step].bits()) << (i % 2 * 16);
-    }
-    v = {words[0], words[1], words[2], words[3]};
-  }
-  pairs[0] = __byte_perm(v.x, v.z, 0x5410);
-  pairs[1] = __byte_perm(v.x, v.z, 0x7632);
-  pairs[2] = __byte_perm(v.y, v.w, 0x5410);
-  pairs[3] = __byte_perm(v.y, v.w, 0x7632);
-}
 
 /// Steps of weights under way a warp: enough bytes for the memory's latency, and room in the L1 cache
 /// for x.
@@ -130,10 +21,14 @@ inline constexpr std::size_t few_memory = [] {
   return weights > sums ? weights : sums;
 }();
 
+/// How many blocks of threads share an SM: as many as the registers of their x and sums allow.
+template <int Tall, int Wide>
+inline constexpr int few_blocks = Tall == 1 && Wide == 1 ? 3 : 2;
+
 /// A block of threads makes 16 Tall rows of W by 8 Wide rows of x. Warp w takes steps w, w + 8, ...
 /// of the columns; the eight partial sums are added in the order of the warps.
 template <int Tall, int Wide, bool Whole, class In, class W, class Out, class AlphaOf>
-__global__ void __launch_bounds__(32 * few_warps, 2)
+__global__ void __launch_bounds__(32 * few_warps, few_blocks<Tall, Wide>)
     weight_only(In x, W w, Out out, few_strides strides, AlphaOf alpha_of, epilogue e) {
   using value_type = std::remove_cv_t<typename In::value_type>;
   constexpr int tall = 16 * Tall, wide = 8 * Wide;

@@ -13,18 +13,30 @@ namespace nibble::mma {
 /// Rows of 64 NVFP4 elements in shared memory: codes and scales where the target multiplies those,
 /// code times scale in halves elsewhere (exact: six bits).
 ///
-/// shape   Rows is a multiple of 16; 132 bytes a row on every target, aligned to 16.
+/// shape   Rows is a multiple of 16; 128 bytes a row on every target, aligned to 1024.
 template <int Rows>
 struct stage {
   static_assert(Rows % 16 == 0, "got rows that are no multiple of 16, the atom's own");
-  alignas(16) std::uint32_t pieces[Rows * 8][4];  // rows of 128 bytes, their pieces of 16 permuted
-  std::uint32_t scales[Rows];
+  // Pieces of 16 bytes: eight a row, permuted, or two a row and the scales behind all of them.
+  alignas(1024) std::uint32_t pieces[Rows * 8][4];
 
   /// Writes half a row: 32 codes, from the low nibble of the first word up, and their two scales.
-  __device__ __forceinline__ void put([[maybe_unused]] int row, [[maybe_unused]] int half,
-                                      [[maybe_unused]] uint4 const& codes,
-                                      [[maybe_unused]] std::uint16_t two_scales) noexcept;
+  __device__ __forceinline__ void put(int row, int half, uint4 const& codes,
+                                      std::uint16_t two_scales) noexcept;
+  /// The four scales of a row, where the target multiplies codes.
+  [[nodiscard]] __device__ __forceinline__ std::uint32_t scales(int row) const noexcept {
+    return pieces[2 * Rows + row / 4][row % 4];
+  }
 };
+
+/// Makes what every thread of the block has put into stages visible to all of them, and waits for
+/// all: the barrier between putting and multiplying.
+__device__ __forceinline__ void publish_stages() noexcept {
+#if NIBBLE_HAS_WGMMA
+  arch::ptx::fence_proxy_async();
+#endif
+  __syncthreads();
+}
 
 /// One warp's part of a product: 16 M rows by 8 N columns, N even.
 ///
@@ -81,7 +93,7 @@ __device__ __forceinline__ void stage<Rows>::put(
     [[maybe_unused]] std::uint16_t two_scales) noexcept {
 #if NIBBLE_HAS_MMA_BLOCK_SCALE
   *reinterpret_cast<uint4*>(pieces[detail::coded_piece(row, half)]) = codes;
-  reinterpret_cast<std::uint16_t*>(scales)[2 * row + half] = two_scales;
+  reinterpret_cast<std::uint16_t*>(pieces[2 * Rows])[2 * row + half] = two_scales;
 #elif NIBBLE_HAS_MMA_F16
   std::uint32_t both[2];
   scale_pairs<fp16>(two_scales, both);
@@ -112,7 +124,7 @@ __device__ __forceinline__ void warp_tile<M, N>::multiply_add(
   for (int m = 0; m < M; ++m) {
     int const r = row + 16 * m;
     arch::ptx::ldmatrix_x4(left[m].words, a.pieces[detail::coded_piece(r + row_a, piece_a)]);
-    left[m].scales = a.scales[r + scale_row(lane)];
+    left[m].scales = a.scales(r + scale_row(lane));
   }
   for (int n = 0; n < N; n += 2) {
     int const c = column + 8 * n;
@@ -120,7 +132,7 @@ __device__ __forceinline__ void warp_tile<M, N>::multiply_add(
     arch::ptx::ldmatrix_x4(words, b.pieces[detail::coded_piece(c + row_b, piece_b)]);
     for (int i = 0; i < 2; ++i) {
       b_fragment const right{{words[2 * i], words[2 * i + 1]},
-                             b.scales[c + 8 * i + scale_column(lane)]};
+                             b.scales(c + 8 * i + scale_column(lane))};
       for (int m = 0; m < M; ++m) mma::multiply_add<nvfp4_block>(sums[m][n + i], left[m], right);
     }
   }
