@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compiles the launchers for every architecture that the build names; the tests themselves are built for one.
+#include <nibble/device/weight_only.cuh>
+#include <nibble/mma/multiply_add.cuh>
 #include <nibble/device/matmul.cuh>
 #include <nibble/device/transpose.cuh>
 #include <nibble/nibble.cuh>
@@ -37,6 +39,19 @@ void multiply(cuda::stream_ref stream, quantized_view<nvfp4_block> const& plain,
   (void)device::transpose_tiles<quantizer<nvfp4_block, scaling::amax<scaling::tile::square>>>(stream, plain, plain);
 }
 
+/// The product of a warp, in both formats.
+__global__ void by_warps(mma::a_fragment a, mma::b_fragment b, mma::sum_fragment* d) {
+  mma::multiply_add<nvfp4_block>(d[threadIdx.x], a, b);
+  mma::multiply_add<mxfp4_block>(d[threadIdx.x], a, b);
+}
+
+/// The product of few rows, one of its kernels.
+void multiply_few_rows() {
+  auto const kernel = &device::detail::weight_only<1, 1, true, matrix_view<bf16>, quantized_view<nvfp4_block>,
+                                                   matrix_view<float>, device::detail::weight_alpha<quantizer<>>>;
+  (void)cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, 65536);
+}
+
 }  // namespace
 
 /// Never called: that it compiles for a target is the test.
@@ -59,4 +74,6 @@ void launch_every_kernel(cuda::stream_ref stream, matrix_view<bf16> const& in,
                                  quantizer{scaling::amax<>{}, in_memory{}});
   by_lanes<<<1, 32, 0, stream.get()>>>(nullptr, nullptr);
   multiply(stream, plain, tiled, in);
+  by_warps<<<1, 32, 0, stream.get()>>>({}, {}, nullptr);
+  multiply_few_rows();
 }
