@@ -9,6 +9,7 @@
 #include <cstring>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "train_lm/adamw.hpp"
@@ -54,7 +55,8 @@ struct run_state {
   adamw<float>& optimizer;
   std::vector<double>& losses;
   operand_statistics& statistics;
-  std::uint64_t steps;  ///< how many there will be
+  std::uint64_t steps;                                            ///< how many there will be
+  std::vector<std::pair<std::string, matrix<float>*>> hook = {};  ///< an optimizer's hook's memory
 };
 
 namespace checkpoint_detail {
@@ -70,6 +72,7 @@ void for_matrices(run_state const& state, Body const& body) {
     body(each.name + ".mean", moments.mean);
     body(each.name + ".square", moments.square);
   }
+  for (auto const& [name, value] : state.hook) body(name, *value);
 }
 
 inline constexpr char const* losses_name = "run.losses";

@@ -8,6 +8,7 @@
 #include "nibble/recipes/nemotron3.hpp"
 #include "nibble/recipes/quartet2.hpp"
 #include "nibble/recipes/razer.hpp"
+#include "nibble/recipes/stable_fp4.hpp"
 #include "nibble/recipes/tetrajet2.hpp"
 #include "nibble/recipes/ue5m3.hpp"
 #include "nibble/recipes/ufp4.hpp"
@@ -24,11 +25,14 @@ std::vector<known_recipe> published_methods() {
       entry<library::quartet2>("quartet2", "4/6 forward, MS-EDEN backward, in every layer"),
       entry<library::tetrajet2>("tetrajet2",
                                 "scales of two levels, unbiased backward, every layer"),
+      entry_with_reset<library::tetrajet2>("tetrajet2_reset",
+                                           "the same, oscillating weights reset"),
       entry<library::averis>("averis", "nvfp4 less the mean of activations and gradients"),
       entry<library::ue5m3>("ue5m3", "UE5M3 scales without a tensor scale, every layer"),
       entry<library::if4>("if4", "nvfp4 with E2M1 or integers by block"),
       entry<library::razer>("razer", "nvfp4 with a special value for -0"),
       entry<library::ufp4>("ufp4", "integers, every product rotated"),
+      entry<library::stable_fp4>("stable_fp4", "16x16 tiles everywhere, attention in MXFP8"),
       entry<library::nemotron3>("nemotron3", "nvfp4, attention in BF16, Mamba's output in MXFP8"),
       entry<nvfp4_switch>("nvfp4_switch", "nvfp4, BF16 for the last 18 % of the steps"),
       entry<nvfp4_switch_forward>("nvfp4_switch_forward", "the same, of the forward pass only"),

@@ -16,6 +16,8 @@ struct known_recipe {
   std::string name;
   std::string about;
   projection_factory<float> (*make)(nibble::product, std::shared_ptr<operand_statistics>);
+  /// What its forward pass makes of a weight, where oscillating ones are reset; null elsewhere.
+  matrix<float> (*quantized)(matrix<float> const&) = nullptr;
 };
 
 /// All recipes, the baselines first.
@@ -40,8 +42,11 @@ inline known_recipe const& find_recipe(std::string const& name) {
 /// The recipe of that name, ready for a trainer.
 inline recipe make_recipe(std::string const& name, nibble::product mode) {
   auto const statistics = std::make_shared<operand_statistics>();
-  return {name, find_recipe(name).make(mode, statistics),
-          mode == nibble::product::exact ? "exact" : "fast", statistics};
+  known_recipe const& found = find_recipe(name);
+  recipe result{name, found.make(mode, statistics),
+                mode == nibble::product::exact ? "exact" : "fast", statistics};
+  if (found.quantized != nullptr) result.quantized = found.quantized;
+  return result;
 }
 
 }  // namespace train_lm

@@ -8,11 +8,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "train_lm/checkpoint.hpp"
 #include "train_lm/model.hpp"
+#include "train_lm/oscillation_reset.hpp"
 #include "train_lm/sample.hpp"
 #include "train_lm/schedule.hpp"
 #include "train_lm/text.hpp"
@@ -26,6 +28,8 @@ struct recipe {
   std::string products = "exact";  ///< how its sums are made, for a checkpoint to remember
   /// Where its projections count.
   std::shared_ptr<operand_statistics> statistics = std::make_shared<operand_statistics>();
+  /// What a weight is worth once quantized, if weights that oscillate are to be reset.
+  oscillation_reset::quantize_back quantized = nullptr;
 };
 
 struct training_options {
@@ -52,8 +56,9 @@ class trainer {
         options_{options},
         text_{lines},
         parallel_{parallel},
-        model_{config, options.seed, use.projections},
+        model_{config, options.seed, noting(use.projections, projected_)},
         optimizer_{options.optimizer, model_.trained()} {
+    if (use.quantized) hook_.emplace(use.quantized, projected_);
     lines.require_length(options.length);
     if (options.sequences < 1 || options.length < 1 || options.sequences * options.length % 16) {
       throw std::invalid_argument("a step needs a multiple of 16 tokens");
@@ -65,6 +70,7 @@ class trainer {
   training_options const& options() const { return options_; }
   std::vector<double> const& losses() const { return losses_; }  ///< one for each step done
   operand_statistics const& statistics() const { return *statistics_; }
+  std::int64_t resets() const { return resets_; }  ///< of oscillating weights, in this call
   bool done() const { return losses_.size() >= options_.steps; }
 
   /// Trains on the next batch; returns its loss before the update.
@@ -75,6 +81,7 @@ class trainer {
     model_.trained().clear_gradients();
     double const loss = model_.loss_and_gradient(batch, context(number, true));
     optimizer_.update(model_.trained(), options_.rates().rate(number), number, parallel_);
+    if (hook_) resets_ += hook_->after_update(number);
     losses_.push_back(loss);
     return loss;
   }
@@ -132,7 +139,18 @@ class trainer {
     return {options_.seed, number, options_.length, training, parallel_, options_.steps};
   }
   run_state state() {
-    return {model_.trained(), optimizer_, losses_, *statistics_, options_.steps};
+    return {model_.trained(), optimizer_,     losses_,
+            *statistics_,     options_.steps, hook_ ? hook_->state() : decltype(hook_->state()){}};
+  }
+
+  /// The same factory, which notes the weights that it makes projections for.
+  static projection_factory<float> noting(projection_factory<float> make,
+                                          std::vector<parameter<float>*>& weights) {
+    return [make = std::move(make), &weights](projection_place const& place,
+                                              parameter<float>& weight) {
+      weights.push_back(&weight);
+      return make(place, weight);
+    };
   }
 
   std::string name_, products_;
@@ -140,9 +158,12 @@ class trainer {
   training_options options_;
   text const& text_;
   parallel_for const& parallel_;
+  std::vector<parameter<float>*> projected_;
   model<float> model_;
   adamw<float> optimizer_;
   std::vector<double> losses_;
+  std::optional<oscillation_reset> hook_;
+  std::int64_t resets_ = 0;
 };
 
 /// What a run may tell and be told while it goes.

@@ -24,6 +24,7 @@
 #include "nibble/recipes/nvfp4.hpp"
 #include "nibble/recipes/quartet2.hpp"
 #include "nibble/recipes/razer.hpp"
+#include "nibble/recipes/stable_fp4.hpp"
 #include "nibble/recipes/tetrajet2.hpp"
 #include "nibble/recipes/ue5m3.hpp"
 #include "nibble/recipes/ufp4.hpp"

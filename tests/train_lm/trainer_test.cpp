@@ -169,3 +169,22 @@ TEST_CASE("train_lm: a run refuses a short text and tokens that do not fill bloc
   odd.sequences = 0;
   CHECK_THROWS_AS(start(odd), std::invalid_argument);
 }
+
+TEST_CASE("train_lm: a run with a hook keeps its memory in the checkpoint and goes on bit for bit") {
+  recipe hooked = exact;
+  hooked.quantized = [](matrix<float> const& m) { return m; };
+  auto const whole = start(short_run(1, 6), one_thread, hooked);
+  CHECK(run(*whole, {}));
+  auto const first = start(short_run(1, 6), one_thread, hooked);
+  for (int step = 0; step < 3; ++step) first->step();
+  auto const second = start(short_run(1, 6), one_thread, hooked);
+  tensor_file const middle = parse_safetensors(saved(*first));
+  std::size_t kept = 0;
+  for (auto const& [name, each] : middle.tensors) kept += name.ends_with(".quantized_way");
+  CHECK(kept == 8);  // two projections in each of four blocks
+  second->restore(middle);
+  CHECK(run(*second, {}));
+  CHECK(saved(*second) == saved(*whole));
+  auto const without = start(short_run(1, 6));
+  CHECK_THROWS_AS(without->restore(middle), safetensors_error);
+}
