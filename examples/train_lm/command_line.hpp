@@ -23,7 +23,7 @@ struct command {
   std::uint64_t seeds = 1;
   int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   nibble::product products = nibble::product::fast;
-  bool help = false, figures = false, digest = false;
+  bool on_gpu = false, help = false, figures = false, digest = false;
 
   command() { training.steps = 500; }
 };
@@ -40,6 +40,7 @@ Trains one language model once for each recipe, on the same batches, and compare
   --rate X           the highest learning rate (default: 0.003)
   --threads N        threads (default: one a core); does not change any result
   --products MODE    exact or fast (default: fast)
+  --device WHERE     where linear layers are calculated: cpu or cuda (default: cpu)
   --out FOLDER       where loss.csv, loss.svg, samples.txt and report.md go (default: train_lm_out)
   --save FILE        a checkpoint of all runs, at the end or at Ctrl-C
   --resume FILE      goes on from a checkpoint
@@ -105,6 +106,12 @@ inline nibble::product product_mode(std::string const& value) {
   throw std::invalid_argument("--products is exact or fast, not '" + value + "'");
 }
 
+inline bool is_gpu(std::string const& value) {
+  if (value == "cuda") return true;
+  if (value == "cpu") return false;
+  throw std::invalid_argument("--device is cpu or cuda, not '" + value + "'");
+}
+
 }  // namespace command_line_detail
 
 /// errors  std::invalid_argument, with one line that says what is wrong.
@@ -122,8 +129,8 @@ inline command parse_command(std::vector<std::string> const& arguments) {
       continue;
     }
     static constexpr std::string_view with_value[] = {
-        "--recipe",  "--text",     "--steps", "--seed", "--seeds",  "--rate",
-        "--threads", "--products", "--out",   "--save", "--resume", "--export"};
+        "--recipe",   "--text",   "--steps", "--seed", "--seeds",  "--rate",  "--threads",
+        "--products", "--device", "--out",   "--save", "--resume", "--export"};
     if (std::find(std::begin(with_value), std::end(with_value), option) == std::end(with_value))
       throw std::invalid_argument("unknown option '" + option + "'; --help lists them");
     if (++i == arguments.size() || arguments[i].empty())
@@ -145,6 +152,8 @@ inline command parse_command(std::vector<std::string> const& arguments) {
       result.threads = static_cast<int>(whole_number(option, value, 1, 256));
     else if (option == "--products")
       result.products = product_mode(value);
+    else if (option == "--device")
+      result.on_gpu = is_gpu(value);
     else if (option == "--out")
       result.out = value;
     else if (option == "--save")

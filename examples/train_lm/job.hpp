@@ -49,6 +49,8 @@ struct job_plan {
   std::vector<std::string> recipes;
   std::uint64_t seeds = 1;
   nibble::product products = nibble::product::fast;
+  /// Makes a recipe of the table by its name.
+  std::function<recipe(std::string const&, nibble::product)> make = make_recipe;
   model_config model = {};
   training_options training;  ///< with the first seed
 };
@@ -128,7 +130,7 @@ class job {
   std::unique_ptr<trainer> start(std::string const& name, std::uint64_t seed) const {
     training_options options = plan_.training;
     options.seed = seed;
-    auto result = std::make_unique<trainer>(make_recipe(name, plan_.products), plan_.model, options,
+    auto result = std::make_unique<trainer>(plan_.make(name, plan_.products), plan_.model, options,
                                             text_, parallel_);
     if (auto const found = find_run(saved_, prefix(name, seed))) result->restore(*found);
     return result;

@@ -8,6 +8,7 @@
 #include "train_lm/captured_gradient.hpp"
 #include "train_lm/command_line.hpp"
 #include "train_lm/corpus.hpp"
+#include "train_lm/device_projection.hpp"
 #include "train_lm/digest.hpp"
 #include "train_lm/estimator_figure.hpp"
 #include "train_lm/interrupt.hpp"
@@ -47,6 +48,7 @@ int train(command const& asked, corpus const& from, text const& lines,
   job work{{.recipes = asked.recipes,
             .seeds = asked.seeds,
             .products = asked.products,
+            .make = asked.on_gpu ? make_device_recipe : make_recipe,
             .training = asked.training},
            lines,
            parallel,
@@ -96,6 +98,8 @@ int run_program(command const& asked) {
     std::cout << usage();
     return 0;
   }
+  if (std::string const why = asked.on_gpu ? why_no_device() : ""; !why.empty())
+    throw std::runtime_error("--device cuda: " + why);
   corpus const from = find_corpus(asked.text, NIBBLE_REPOSITORY);
   text const lines{from.bytes};
   lines.require_length(asked.training.length);

@@ -84,6 +84,23 @@ def runs(program):
             saved.append(program.bytes_of(name))
         check(saved[0] == saved[1], f"{mode}: threads change the weights")
     check(program.bytes_of("fast1.st") != program.bytes_of("exact1.st"), "modes cannot be told apart")
+    on_a_gpu(program)
+
+
+def on_a_gpu(program):
+    """Exact products on a GPU: the weights of the host, byte for byte; without a GPU, a line and exit 2."""
+    asked = ["--steps", "3", "--recipe", "nvfp4", "--device", "cuda"]
+    ended = program.run(*asked, "--products", "exact", "--out", "two", "--save", "gpu.st")
+    if ended.returncode == 2:
+        check("no CUDA device" in ended.stderr or "without CUDA" in ended.stderr,
+              f"no GPU: says {ended.stderr!r}")
+        program.refuses("--device cuda: ", *asked)
+        return
+    check(ended.returncode == 0, f"on a GPU: {ended.stderr}")
+    weights = [{name: each for name, each in exported_model.read(program.bytes_of(file)).items()
+                if "/run." not in name} for file in ["gpu.st", "exact1.st"]]
+    check(len(weights[0]) > 10 and weights[0] == weights[1], "a GPU changes the weights")
+    program.refuses("bf16, fp8 and nvfp4", "--recipe", "mxfp4", "--device", "cuda")
 
 
 def exports(program):
@@ -174,6 +191,7 @@ def refusals(program):
     refuses("--rate takes a number", "--rate", "fast")
     refuses("--threads takes a whole number", "--threads", "0")
     refuses("exact or fast", "--products", "slow")
+    refuses("cpu or cuda", "--device", "gpu")
     refuses("takes a value", "--save")
     refuses("unknown option", "--recipes", "bf16")
     refuses("cannot make the folder", "--out", "text.txt")
