@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <nibble/device/weight_only.cuh>
+#include <nibble/quantized_matrix.hpp>
 #include <nibble/quantizer.hpp>
 
 namespace {

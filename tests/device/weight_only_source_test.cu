@@ -65,9 +65,9 @@ int differences(matrix_index rows, matrix_index columns, matrix_index scale_step
 
 __global__ void load_x(bf16 const* x, std::uint32_t* pairs) {
   std::uint32_t whole[4], part[4], strided[4];
-  detail::load_eight<true>(x, 1, 8, whole);
-  detail::load_eight<false>(x, 1, 3, part);
-  detail::load_eight<false>(x, 2, 8, strided);
+  detail::pair_eight(detail::load_eight<true>(x, 1, 8), whole);
+  detail::pair_eight(detail::load_eight<false>(x, 1, 3), part);
+  detail::pair_eight(detail::load_eight<false>(x, 2, 8), strided);
   for (int j = 0; j < 4; ++j) {
     pairs[j] = whole[j];
     pairs[4 + j] = part[j];

@@ -6,6 +6,7 @@
 #include <cuda/stream_ref>
 
 #include "nibble/bf16.hpp"
+#include "nibble/device/group.cuh"
 #include "nibble/device/status.cuh"
 #include "nibble/device/weight_only_kernel.cuh"
 #include "nibble/fp16.hpp"

@@ -32,6 +32,7 @@ __global__ void __launch_bounds__(32 * few_warps, few_blocks<Tall, Wide>)
     weight_only(In x, W w, Out out, few_strides strides, AlphaOf alpha_of, epilogue e) {
   using value_type = std::remove_cv_t<typename In::value_type>;
   constexpr int tall = 16 * Tall, wide = 8 * Wide;
+  constexpr bool is_early = Whole && Wide == 1;
   extern __shared__ uint4 few_shared[];
   int const warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
   int const g = lane / 4, t = lane % 4;
@@ -69,6 +70,19 @@ __global__ void __launch_bounds__(32 * few_warps, few_blocks<Tall, Wide>)
   int current = 0;
 #pragma unroll 1
   for (matrix_index step = warp; step < steps; step += few_warps) {
+    // Word i of a lane covers columns 32 i + 8 t to 32 i + 8 t + 7, of scale 2 i + t / 2.
+    matrix_index const first = few_step * step, left_over = x.extent(1) - first - 8 * t;
+    bool const is_full = first + few_step <= x.extent(1);
+    auto const load_x = [&](int n, int i, bool no_edge) {
+      return load_eight<Whole>(of_x[n] + (first + 32 * i) * step_of_x, step_of_x,
+                               no_edge ? 8 : left_over - 32 * i);
+    };
+    // Few rows leave registers to ask for x before the wait for the weights.
+    uint4 early[4];
+    if constexpr (is_early) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) early[i] = is_full ? load_x(0, i, true) : load_x(0, i, false);
+    }
 #if NIBBLE_HAS_MMA_F16
     arch::ptx::cp_async_wait<few_stages - 2>();
 #endif
@@ -77,8 +91,6 @@ __global__ void __launch_bounds__(32 * few_warps, few_blocks<Tall, Wide>)
     current = current + 1 < few_stages ? current + 1 : 0;
     fetch(step + few_warps * (few_stages - 1));
 
-    // Word i of a lane covers columns 32 i + 8 t to 32 i + 8 t + 7, of scale 2 i + t / 2.
-    matrix_index const first = few_step * step, left_over = x.extent(1) - first - 8 * t;
     std::uint32_t scales[Tall][2][4];
 #pragma unroll
     for (int m = 0; m < Tall; ++m) {
@@ -98,14 +110,13 @@ __global__ void __launch_bounds__(32 * few_warps, few_blocks<Tall, Wide>)
         }
       }
     }
-    auto const multiply = [&](auto is_full) {
+    auto const multiply = [&](auto no_edge) {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         std::uint32_t right[Wide][4];
 #pragma unroll
         for (int n = 0; n < Wide; ++n) {
-          load_eight<Whole>(of_x[n] + (first + 32 * i) * step_of_x, step_of_x,
-                            is_full.value ? 8 : left_over - 32 * i, right[n]);
+          pair_eight(is_early ? early[i] : load_x(n, i, no_edge.value), right[n]);
         }
 #pragma unroll
         for (int m = 0; m < Tall; ++m) {
@@ -128,7 +139,7 @@ __global__ void __launch_bounds__(32 * few_warps, few_blocks<Tall, Wide>)
         }
       }
     };
-    if (first + few_step <= x.extent(1)) {
+    if (is_early || is_full) {
       multiply(std::true_type{});
     } else {
       multiply(std::false_type{});

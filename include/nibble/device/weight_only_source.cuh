@@ -94,25 +94,28 @@ __device__ __forceinline__ void fetch_any(few_weights<Rows>& to, W const& w, mat
   }
 }
 
-/// Eight elements of a row of x from `from` on as pairs (j, j + 4), the order in which codes are
-/// decoded; `left` of them are there, and zeros beyond: all or none of them if Whole.
+/// Eight 16-bit elements as pairs (j, j + 4), the order in which codes are decoded.
+__device__ __forceinline__ void pair_eight(uint4 const& v, std::uint32_t (&pairs)[4]) {
+  pairs[0] = __byte_perm(v.x, v.z, 0x5410);
+  pairs[1] = __byte_perm(v.x, v.z, 0x7632);
+  pairs[2] = __byte_perm(v.y, v.w, 0x5410);
+  pairs[3] = __byte_perm(v.y, v.w, 0x7632);
+}
+
+/// Eight elements of a row of x from `from` on; `left` of them are there, and zeros beyond: all or
+/// none of them if Whole.
 template <bool Whole, class T>
-__device__ __forceinline__ void load_eight(T const* from, matrix_index step, matrix_index left,
-                                           std::uint32_t (&pairs)[4]) {
-  uint4 v{};
+[[nodiscard]] __device__ __forceinline__ uint4 load_eight(T const* from, matrix_index step,
+                                                          matrix_index left) {
   if constexpr (Whole) {
-    if (left >= 8) v = __ldg(reinterpret_cast<uint4 const*>(from));
+    return left >= 8 ? __ldg(reinterpret_cast<uint4 const*>(from)) : uint4{};
   } else {
     std::uint32_t words[4] = {};
     for (int i = 0; i < 8 && i < left; ++i) {
       words[i / 2] |= static_cast<std::uint32_t>(from[i * step].bits()) << (i % 2 * 16);
     }
-    v = {words[0], words[1], words[2], words[3]};
+    return {words[0], words[1], words[2], words[3]};
   }
-  pairs[0] = __byte_perm(v.x, v.z, 0x5410);
-  pairs[1] = __byte_perm(v.x, v.z, 0x7632);
-  pairs[2] = __byte_perm(v.y, v.w, 0x5410);
-  pairs[3] = __byte_perm(v.y, v.w, 0x7632);
 }
 
 }  // namespace nibble::device::detail
