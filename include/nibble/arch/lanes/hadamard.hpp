@@ -60,7 +60,8 @@ inline void hadamard(float (&values)[N], float factor, bool to_bf16) noexcept {
     floats result = opaque_lanes(part[i] * factor);
     if (to_bf16) {
       auto const bits = (integers)result;
-      integers const rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) & ~0xFFFF;
+      auto const sum = (naturals)bits + 0x7FFFu + (((naturals)bits >> 16) & 1u);  // wraps for a NaN
+      auto const rounded = (integers)sum & ~0xFFFF;
       integers const is_nan = (bits & magnitude_mask) > infinity;
       result = (floats)(is_nan ? integers{} + 0x7FFF'0000 : rounded);
     }

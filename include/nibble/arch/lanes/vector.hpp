@@ -36,6 +36,7 @@ inline constexpr int count = bytes / 4;
 
 typedef float floats __attribute__((vector_size(bytes)));
 typedef std::int32_t integers __attribute__((vector_size(bytes)));
+typedef std::uint32_t naturals __attribute__((vector_size(bytes)));  // for sums that may wrap
 typedef std::uint64_t pairs __attribute__((vector_size(bytes)));
 typedef std::uint8_t packed_pairs __attribute__((vector_size(bytes / 8)));
 
