@@ -35,10 +35,10 @@ if(NOT NIBBLE_CUDA STREQUAL "OFF")
   endif()
 endif()
 
-# Device tests and benchmarks are built for the GPU at hand, or for one architecture where there is
+# Device tests, benchmarks and the larger examples are built for the GPU at hand, or for one architecture where there is
 # none: thrust alone takes 10 s for each. tests/device/every_kernel.cu is what compiles for all of them.
 set(NIBBLE_TEST_ARCHITECTURE 90a CACHE STRING
-  "The architecture that device tests and benchmarks are built for")
+  "The architecture that device tests, benchmarks and the larger examples are built for")
 
 # CUDA's own headers serve host code too: its number formats are compared with.
 find_path(NIBBLE_CUDA_HEADERS cuda_fp4.h
@@ -233,7 +233,7 @@ function(nibble_add_programs folder)
     target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/${folder}")
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY
       "${CMAKE_CURRENT_BINARY_DIR}/${folder}")
-    if(folder STREQUAL "bench")
+    if(folder STREQUAL "bench" OR name MATCHES "_on_device$")
       set_target_properties(${name} PROPERTIES CUDA_ARCHITECTURES "${NIBBLE_TEST_ARCHITECTURE}")
     endif()
     if(NIBBLE_NATIVE)

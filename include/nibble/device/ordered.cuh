@@ -60,11 +60,10 @@ struct bf16_rows {
   [[nodiscard]] __device__ matrix_index steps() const {
     return nibble::detail::ceil_div<matrix_index>(columns, 16);
   }
-  template <class Sum>
-  __device__ void read(matrix_index row, matrix_index, matrix_index first, Sum (&to)[4]) const {
+  __device__ void read(matrix_index row, matrix_index, matrix_index first, double (&to)[4]) const {
     for (int i = 0; i < 4; ++i) {
       bool const is_inside = first + i < columns;
-      to[i] = is_inside ? static_cast<Sum>(static_cast<float>(values[row * pitch + first + i])) : 0;
+      to[i] = is_inside ? to_double(static_cast<float>(values[row * pitch + first + i])) : 0;
     }
   }
   [[nodiscard]] __device__ double scale(matrix_index, matrix_index) const { return 1; }
