@@ -14,7 +14,7 @@ TEST_CASE("the hottest columns are those of the largest sums of squares, in orde
   auto m = fixture::filled(16, 40, 3);
   for (int i = 0; i < 16; ++i) m(i, 7) *= 100, m(i, 31) *= 50, m(i, 2) *= 80;
   for (int t : {1, 3}) {
-    CHECK(hot_channels(m.view(), 7, threads(t)) == std::vector<matrix_index>{2, 7, 31});
+    CHECK(hot_channels(m.view(), 7, threads{t}) == std::vector<matrix_index>{2, 7, 31});
   }
   std::set<std::pair<double, matrix_index>> by_heat;
   for (int j = 0; j < 40; ++j) {

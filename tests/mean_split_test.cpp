@@ -12,8 +12,8 @@ using namespace nibble;
 
 TEST_CASE("the means are the correctly rounded means of the columns, for any threads and strides") {
   auto const m = fixture::filled(37, 21, 5);
-  auto const means = column_means(m.view(), threads(1));
-  CHECK(column_means(m.view(), threads(3)) == means);
+  auto const means = column_means(m.view(), threads{1});
+  CHECK(column_means(m.view(), threads{3}) == means);
   CHECK(column_means(fixture::restrided(m, 1, 50).view()) == means);
   int wrong = 0;
   for (int j = 0; j < 21; ++j) {

@@ -121,8 +121,8 @@ TEST_CASE("scales draw from calls of their own, the same wherever a group is wor
   for (float& value : values) value = normal();
   eden_quantizer q{};
   q.correction.source = {5, 6};
-  auto const whole = quantized(view_of(values, 256), q, threads(1));
-  auto const again = quantized(view_of(values, 256), q, threads(3));
+  auto const whole = quantized(view_of(values, 256), q, threads{1});
+  auto const again = quantized(view_of(values, 256), q, threads{3});
   CHECK(whole.code_bytes() == again.code_bytes());
   bool all_equal = true;
   auto const view = whole.view();
@@ -182,8 +182,8 @@ TEST_CASE("the mean over fresh rotations falls on the 1/B line, and without the 
       auto const q = quantizer_for(random::philox4x32<>{11, static_cast<std::uint64_t>(draw)});
       std::vector<float> back(values.size());
       auto const out = *make_matrix_view(cuda::std::span<float>(back.data(), back.size()), vectors, 128);
-      dequantize(quantized(view_of(values, 128), q, threads(1)).view(), out, q, domain::original,
-                 threads(1));
+      dequantize(quantized(view_of(values, 128), q, threads{1}).view(), out, q, domain::original,
+                 threads{1});
       double error = 0;
       for (std::size_t i = 0; i < values.size(); ++i) {
         sum[i] += static_cast<double>(back[i]);

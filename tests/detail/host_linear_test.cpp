@@ -22,14 +22,14 @@ template <class Operand>
 void multiplies_what_it_decodes_to() {
   typename Operand::quantizer const q{};
   auto const a = fixture::normal(20, 256, 1), b = fixture::normal(24, 256, 2);
-  auto const left = detail::make_operand<Operand>(a.view(), q, nullptr, threads(1));
-  auto const right = detail::make_operand<Operand>(b.view(), q, nullptr, threads(1));
+  auto const left = detail::make_operand<Operand>(a.view(), q, nullptr, threads{1});
+  auto const right = detail::make_operand<Operand>(b.view(), q, nullptr, threads{1});
   auto const expected =
       fixture::plain_product(fixture::through(a, q), false, fixture::through(b, q), false);
   fixture::matrix<> out(20, 24);
-  detail::multiply_operands<product::exact>(left, right, out.view(), 0, threads(1));
+  detail::multiply_operands<product::exact>(left, right, out.view(), 0, threads{1});
   CHECK(fixture::relative_error(out.values, expected) < 1e-6);
-  detail::multiply_operands<product::fast>(left, right, out.view(), 0, threads(1));
+  detail::multiply_operands<product::fast>(left, right, out.view(), 0, threads{1});
   CHECK(fixture::relative_error(out.values, expected) < 1e-5);
 }
 
@@ -47,7 +47,7 @@ TEST_CASE("operands multiply as the numbers that they decode to, in every mode")
 TEST_CASE("gradient factors follow the scale that each element was rounded under") {
   using clipped = operand<quantizer<nvfp4_block, scaling::clipped<1, 2>>>;
   auto const m = fixture::normal(4, 48, 7);
-  auto const made = detail::make_operand<clipped>(m.view(), clipped::quantizer{}, nullptr, threads(1));
+  auto const made = detail::make_operand<clipped>(m.view(), clipped::quantizer{}, nullptr, threads{1});
   auto const factors = detail::gradient_factors<gradient::masked>(m.view(), made);
   int zeros = 0, wrong = 0;
   for (int i = 0; i < 4; ++i) {
