@@ -7,6 +7,7 @@
 #include "nibble/device/grouped.cuh"
 #include "nibble/device/metrics.cuh"
 #include "nibble/device/quantize.cuh"
+#include "nibble/device/quantize_both.cuh"
 #include "nibble/device/requantize.cuh"
 #include "nibble/device/swizzle.cuh"
 #include "nibble/device/tile.cuh"

@@ -64,6 +64,9 @@ void launch_every_kernel(cuda::stream_ref stream, matrix_view<bf16> const& in,
   launch(stream, in, tiled,
          quantizer{scaling::amax<>{}, rounding::stochastic<>{}, transform::random_hadamard<16, bf16>{}});
   launch(stream, in, tiled, quantizer{scaling::four_over_six<>{}});
+  (void)device::quantize_both(
+      stream, in, plain, tiled, quantizer{scaling::amax<>{}, rounding::stochastic<>{}},
+      quantizer{scaling::amax<>{}, rounding::stochastic<>{}, transform::random_hadamard<16, bf16>{}});
   (void)device::swizzle(stream, plain.scales, tiled.scales);
   (void)device::unswizzle(stream, tiled.scales, plain.scales);
   (void)device::requantize(stream, plain, quantizer<>{}, tiled, quantizer<>{});

@@ -27,10 +27,9 @@ inline constexpr bool has_encode_table<scaling::amax<Shape, Outer, Rule, Numerat
 
 /// Is it four_over_six, of which both candidates are encoded at once?
 template <class Quantizer>
-inline constexpr bool chooses_four_or_six =
-    is_four_over_six<typename Quantizer::scaling_type> &&
-    is_nearest<typename Quantizer::rounding_type> &&
-    std::is_same_v<typename Quantizer::scale_type, fp8_e4m3>;
+inline constexpr bool chooses_four_or_six = is_four_over_six<typename Quantizer::scaling_type>&&
+    is_nearest<typename Quantizer::rounding_type>&&
+        std::is_same_v<typename Quantizer::scale_type, fp8_e4m3>;
 
 }  // namespace detail
 
@@ -73,6 +72,9 @@ class sixteen_encoder {
   using chosen = scaling::chosen<scale_type>;
   static constexpr bool needs_amax_only =
       scaling::needs_amax_only<typename Quantizer::scaling_type, block_type>;
+  /// Is there a quick way to the codes?
+  static constexpr bool is_quick =
+      detail::is_nearest<rounding_type> || detail::draws_bytes<rounding_type>;
   static constexpr bool is_four_or_six = detail::chooses_four_or_six<Quantizer>;
   static constexpr bool has_table =
       detail::has_encode_table<typename Quantizer::scaling_type> || is_four_or_six;
@@ -102,44 +104,77 @@ class sixteen_encoder {
     return result;
   }
 
-  /// The codes of 16 values under a scale, the first at a position that is a multiple of 16. largest:
-  /// their amax, or NaN where one is NaN.
+  /// The codes of 16 values under a scale, the first at a position that is a multiple of 16.
+  /// largest: their amax, or NaN where one is NaN.
   [[nodiscard]] __device__ __forceinline__ std::uint64_t codes(float const (&values)[16],
                                                                float encode, float largest,
                                                                std::uint64_t position) const {
-    // Neither NaN nor anything that saturates beyond the next code: almost always.
-    [[maybe_unused]] bool const is_plain = detail::is_below_7(arch::multiply(largest, encode));
-#if !NIBBLE_HAS_CVT_E2M1
-    if constexpr (detail::is_nearest<rounding_type>) {
-      if (!is_plain) {
-        return one_by_one(values, encode, [](float value, int) {
-          return rounding_type::template round<element_type>(value);
-        });
+    if constexpr (is_quick) {
+      // Neither NaN nor anything that saturates beyond the next code: almost always.
+      if (detail::is_below_7(arch::multiply(largest, encode))) {
+        return plain_codes(values, encode, position,
+                           [&](int word) { return detail::signs_of(values + 8 * word); });
       }
-      std::uint32_t const low = detail::nearest_magnitudes(values, encode);
-      std::uint32_t const high = detail::nearest_magnitudes(values + 8, encode);
-      return join(low | detail::signs_of(values), high | detail::signs_of(values + 8));
-    } else
-#endif
-        if constexpr (detail::draws_bytes<rounding_type>) {
-      random::words const drawn = q_.rounding.source(position / 16);
-      if (!is_plain) {
-        random::words const copy = drawn;
-        return one_by_one(values, encode, [&](float value, int i) {
-          return rounding_type::template round<element_type>(
-              value, copy.value[i / 4] >> (8 * (i % 4)) & 0xFFu);
-        });
-      }
-      std::uint32_t const low =
-          detail::stochastic_magnitudes(values, encode, drawn.value[0], drawn.value[1]);
-      std::uint32_t const high =
-          detail::stochastic_magnitudes(values + 8, encode, drawn.value[2], drawn.value[3]);
-      return join(low | detail::signs_of(values), high | detail::signs_of(values + 8));
+      return slow_codes(values, encode, position);
     } else {
       float scaled[16];
       for (int i = 0; i < 16; ++i) scaled[i] = arch::multiply(values[i], encode);
       return word_of(q_.rounding.template encode<element_type>(scaled, position));
     }
+  }
+
+  /// The same where products with `encode` are below 7 and none of them is NaN. signs(0) and
+  /// signs(1): the signs of 8 values each, as detail::signs_of.
+  template <class Signs>
+  [[nodiscard]] __device__ __forceinline__ std::uint64_t plain_codes(float const (&values)[16],
+                                                                     float encode,
+                                                                     std::uint64_t position,
+                                                                     Signs const& signs) const {
+    if constexpr (detail::draws_bytes<rounding_type>) {
+      random::words const drawn = q_.rounding.source(position / 16);
+      std::uint32_t const low =
+          detail::stochastic_magnitudes(values, encode, drawn.value[0], drawn.value[1]);
+      std::uint32_t const high =
+          detail::stochastic_magnitudes(values + 8, encode, drawn.value[2], drawn.value[3]);
+      return join(low | signs(0), high | signs(1));
+    } else {
+#if NIBBLE_HAS_CVT_E2M1
+      float scaled[2][8];
+      for (int i = 0; i < 16; ++i) scaled[i / 8][i % 8] = arch::multiply(values[i], encode);
+      return join(arch::encode_e2m1x8(scaled[0]), arch::encode_e2m1x8(scaled[1]));
+#else
+      std::uint32_t const low = detail::nearest_magnitudes(values, encode);
+      std::uint32_t const high = detail::nearest_magnitudes(values + 8, encode);
+      return join(low | signs(0), high | signs(1));
+#endif
+    }
+  }
+
+  /// The same for any values: what is rare, in a loop that stays rolled up, so that it takes no
+  /// registers from the rest.
+  [[nodiscard]] __device__ __forceinline__ std::uint64_t slow_codes(float const (&values)[16],
+                                                                    float encode,
+                                                                    std::uint64_t position) const {
+    float copy[16];
+    for (int i = 0; i < 16; ++i) copy[i] = values[i];
+    std::uint64_t result = 0;
+    if constexpr (detail::draws_bytes<rounding_type>) {
+      random::words const drawn = q_.rounding.source(position / 16);
+#pragma unroll 1
+      for (int i = 0; i < 16; ++i) {
+        auto const code = rounding_type::template round<element_type>(
+            arch::multiply(copy[i], encode), drawn.value[i / 4] >> (8 * (i % 4)) & 0xFFu);
+        result |= static_cast<std::uint64_t>(code.bits()) << (4 * i);
+      }
+    } else {
+#pragma unroll 1
+      for (int i = 0; i < 16; ++i) {
+        auto const code =
+            rounding_type::template round<element_type>(arch::multiply(copy[i], encode));
+        result |= static_cast<std::uint64_t>(code.bits()) << (4 * i);
+      }
+    }
+    return result;
   }
 
   /// One block of 1x16: transformed values to codes and scale.
@@ -169,6 +204,8 @@ class sixteen_encoder {
     }
   }
 
+  [[nodiscard]] __device__ __forceinline__ Quantizer const& policies() const { return q_; }
+
   /// Transforms a row in place; nothing without a transform.
   __device__ __forceinline__ void transform(float (&values)[16]) const { q_.transform_row(values); }
 
@@ -180,20 +217,6 @@ class sixteen_encoder {
   }
 
  private:
-  /// What is rare in a loop that stays rolled up, so that it takes no registers from the rest.
-  template <class Round>
-  [[nodiscard]] __device__ __forceinline__ static std::uint64_t one_by_one(
-      float const (&values)[16], float encode, Round const& round) {
-    float copy[16];
-    for (int i = 0; i < 16; ++i) copy[i] = values[i];
-    std::uint64_t codes = 0;
-#pragma unroll 1
-    for (int i = 0; i < 16; ++i) {
-      codes |= static_cast<std::uint64_t>(round(arch::multiply(copy[i], encode), i).bits())
-               << (4 * i);
-    }
-    return codes;
-  }
   [[nodiscard]] __device__ __forceinline__ float (*decoded() const)[8] {
     return reinterpret_cast<float(*)[8]>(table_ + scale_count);
   }

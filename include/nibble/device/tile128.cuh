@@ -20,6 +20,19 @@ template <class T>
   return row * chunks_per_row + (chunk ^ (row & 7) ^ (row >> 4 & 3) << 1);
 }
 
+/// Block `block` of row `row` of two-byte values, in pairs.
+template <class T>
+__device__ __forceinline__ void load_row_of_pairs(uint4 const* tile, int row, int block,
+                                                  std::uint32_t (&pairs)[8]) {
+  for (int half = 0; half < 2; ++half) {
+    uint4 const chunk = tile[chunk_place<T>(row, 2 * block + half)];
+    pairs[4 * half] = chunk.x;
+    pairs[4 * half + 1] = chunk.y;
+    pairs[4 * half + 2] = chunk.z;
+    pairs[4 * half + 3] = chunk.w;
+  }
+}
+
 /// Block `block` of row `row`, as floats.
 template <class T>
 __device__ __forceinline__ void load_row(uint4 const* tile, int row, int block,
@@ -120,104 +133,5 @@ struct tile_place {
         blocks(static_cast<int>(min(matrix_index{blocks_per_edge}, out.scales.extent(1) - block))) {
   }
 };
-
-/// One block of 16 values of either direction: transform, encode, store codes, keep the scale.
-template <class Quantizer>
-__device__ __forceinline__ void encode_block(float (&values)[16],
-                                             sixteen_encoder<Quantizer> const& encoder,
-                                             side_memory<Quantizer>& memory,
-                                             tile_place const& place, int row, int block, int tile,
-                                             float largest) {
-  std::uint64_t const position = place.position + static_cast<unsigned>(row) * place.columns +
-                                 16u * static_cast<unsigned>(block);
-  std::uint64_t codes;
-  if constexpr (has_square_tiles<Quantizer>) {
-    codes = encoder.codes(values, memory.encode[tile], largest, position);
-    memory.scales[row][block] = memory.tile_scale[tile];
-  } else {
-    encoder.transform(values);
-    codes = encoder(values, position, memory.scales[row][block]);
-  }
-  *reinterpret_cast<std::uint64_t*>(place.codes + row * place.pitch + 8 * block) = codes;
-}
-
-/// The tile's blocks along its rows: lane l takes row l % 8 of 8 and block l / 8 of 4, so that the
-/// codes of a row leave in 32 bytes.
-template <class T, class Quantizer>
-__device__ __forceinline__ void encode_rows(uint4 const* tile,
-                                            sixteen_encoder<Quantizer> const& encoder,
-                                            side_memory<Quantizer>& memory, tile_place const& place,
-                                            float const* largest) {
-  int const lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
-#pragma unroll 1
-  for (int i = 0; i < 4; ++i) {
-    int const row = warp * 16 + i % 2 * 8 + lane % 8, block = i / 2 * 4 + lane / 8;
-    if (row >= place.rows || block >= place.blocks) continue;
-    float values[16];
-    load_row<T>(tile, row, block, values);
-    int const square = row / 16 * blocks_per_edge + block;
-    encode_block(values, encoder, memory, place, row, block, square,
-                 has_square_tiles<Quantizer> ? largest[square] : 0.0f);
-  }
-}
-
-/// The tile's blocks along its columns: a thread takes the columns of one word, so that two-byte
-/// values come in pairs, and lane l columns l % 8 of 8 and block l / 8 of 4.
-template <class T, class Quantizer>
-__device__ __forceinline__ void encode_columns(uint4 const* tile,
-                                               sixteen_encoder<Quantizer> const& encoder,
-                                               side_memory<Quantizer>& memory,
-                                               tile_place const& place, float const* largest) {
-  constexpr int together = 4 / static_cast<int>(sizeof(T));
-  int const lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
-  auto const* const words = reinterpret_cast<std::uint32_t const*>(tile);
-#pragma unroll 1
-  for (int i = 0; i < 2 / together; ++i) {
-#pragma unroll 1
-    for (int half = 0; half < 2; ++half) {
-      int const word = (i * 8 + warp) * 8 + lane % 8, block = half * 4 + lane / 8;
-      if (word * together >= place.rows || block >= place.blocks) continue;
-      float values[std::size_t{together}][16];
-      for (int k = 0; k < 16; ++k) {
-        float found[std::size_t{together}];
-        widen<T>(words[4 * chunk_place<T>(block * 16 + k, word / 4) + word % 4], found);
-        for (int c = 0; c < together; ++c) values[c][k] = found[c];
-      }
-#pragma unroll
-      for (int c = 0; c < together; ++c) {
-        int const row = word * together + c;
-        int const square = block * blocks_per_edge + row / 16;
-        encode_block(values[c], encoder, memory, place, row, block, square,
-                     has_square_tiles<Quantizer> ? largest[square] : 0.0f);
-      }
-    }
-  }
-}
-
-/// The amaxes of 64 square tiles, each with NaN and without: four threads a tile, four rows each.
-template <class T>
-__device__ __forceinline__ void find_tile_amaxes(uint4 const* tile, float (&largest)[64],
-                                                 float (&amaxes)[64]) {
-  int const square = static_cast<int>(threadIdx.x) / 4, part = static_cast<int>(threadIdx.x) % 4;
-  std::uint32_t with_nan = 0, without = 0;
-  for (int r = 0; r < 4; ++r) {
-    float values[16];
-    load_row<T>(tile, square / blocks_per_edge * 16 + 4 * part + r, square % blocks_per_edge,
-                values);
-    float const found = amax_or_nan(values);
-    float const number =
-        found == found ? found : nibble::detail::float_from_bits(scaling::row_amax_bits(values));
-    with_nan = max(with_nan, nibble::detail::float_bits(found));
-    without = max(without, nibble::detail::float_bits(number));
-  }
-  for (int const other : {1, 2}) {
-    with_nan = max(with_nan, __shfl_xor_sync(0xFFFF'FFFFu, with_nan, other));
-    without = max(without, __shfl_xor_sync(0xFFFF'FFFFu, without, other));
-  }
-  if (part == 0) {
-    largest[square] = nibble::detail::float_from_bits(with_nan);
-    amaxes[square] = nibble::detail::float_from_bits(without);
-  }
-}
 
 }  // namespace nibble::device::detail

@@ -2,15 +2,21 @@
 // The kernel over 128x128 tiles and its launch.
 #pragma once
 
+#include <cuda_pipeline_primitives.h>
+
 #include "nibble/device/output.cuh"
-#include "nibble/device/tile128.cuh"
+#include "nibble/device/tile_blocks.cuh"
 
 namespace nibble::device::detail {
+
+/// How many tiles are in shared memory at a time: of floats one, so that three CTAs fit.
+template <class T>
+inline constexpr int tile_stages = sizeof(T) == 2 ? 2 : 1;
 
 /// All shared memory of a CTA.
 template <class T, class Rows, class Columns>
 struct tile_memory {
-  uint4 tile[tile_edge * tile_edge * sizeof(T) / 16];
+  uint4 tile[std::size_t{tile_stages<T>}][tile_edge * tile_edge * sizeof(T) / 16];
   side_memory<Rows> rows;
   side_memory<Columns> columns;
   float largest[64], amaxes[64];
@@ -29,43 +35,58 @@ __device__ __forceinline__ auto encoder_for(Quantizer const& q, Out const& out,
   }
 }
 
-/// Copies a tile to shared memory, 16 bytes at a time; what lies beyond the edge is left as it is,
-/// and nobody reads it.
+/// Begins to copy a tile to shared memory, 16 bytes at a time, as one group of asynchronous copies;
+/// what lies beyond the edge is left as it is, and nobody reads it.
 template <class T>
-__device__ __forceinline__ void load_tile(T const* in, matrix_index pitch, int rows, int columns,
-                                          uint4* tile) {
+__device__ __forceinline__ void start_tile(T const* in, matrix_index pitch, int rows, int columns,
+                                           uint4* tile) {
   constexpr int per_chunk = 16 / static_cast<int>(sizeof(T)),
                 chunks_per_row = tile_edge / per_chunk,
-                rows_at_once = threads_per_block / chunks_per_row, batch = 8;
+                rows_at_once = threads_per_block / chunks_per_row;
   int const chunk = static_cast<int>(threadIdx.x) % chunks_per_row;
   int const row = static_cast<int>(threadIdx.x) / chunks_per_row;
   T const* from = in + row * pitch + chunk * per_chunk;
-  for (int first = 0; first < tile_edge; first += rows_at_once * batch) {
-    uint4 loaded[std::size_t{batch}]{};
-    for (int i = 0; i < batch; ++i) {
-      if (row + first + i * rows_at_once < rows && chunk * per_chunk < columns) {
-        loaded[i] = *reinterpret_cast<uint4 const*>(from + i * rows_at_once * pitch);
-      }
+  if (rows == tile_edge && columns == tile_edge) {
+#pragma unroll
+    for (int first = 0; first < tile_edge; first += rows_at_once, from += rows_at_once * pitch) {
+      __pipeline_memcpy_async(tile + chunk_place<T>(row + first, chunk), from, 16);
     }
-    for (int i = 0; i < batch; ++i) {
-      tile[chunk_place<T>(row + first + i * rows_at_once, chunk)] = loaded[i];
+  } else if (chunk * per_chunk < columns) {
+#pragma unroll 1
+    for (int r = row; r < rows; r += rows_at_once, from += rows_at_once * pitch) {
+      __pipeline_memcpy_async(tile + chunk_place<T>(r, chunk), from, 16);
     }
-    from += rows_at_once * batch * pitch;
   }
+  __pipeline_commit();
 }
 
-/// Does a direction leave enough registers for four CTAs on a multiprocessor?
-template <class Quantizer>
-inline constexpr bool is_light =
-    !Quantizer::rounding_type::is_stochastic && Quantizer::transform_type::size == 1;
-template <>
-inline constexpr bool is_light<no_side> = true;
+/// The order in which tiles are taken: 8 below each other first, so that what they write side by side
+/// meets in the cache. In 32 bits, which the launcher makes sure of.
+struct tile_order {
+  static constexpr std::uint32_t together = 8;
+  std::uint32_t across, down, count;
 
-/// Tiles of 128x128, a CTA at a time: neighbours in a column of tiles first, a few of them, so that
-/// what they write side by side meets in the cache.
+  __device__ __forceinline__ tile_order(matrix_index rows, matrix_index columns)
+      : across(static_cast<std::uint32_t>((columns + tile_edge - 1) / tile_edge)),
+        down(static_cast<std::uint32_t>((rows + tile_edge - 1) / tile_edge)),
+        count(across * down) {}
+
+  /// The first row and column of tile t.
+  struct corner {
+    matrix_index row, column;
+  };
+  [[nodiscard]] __device__ __forceinline__ corner first_of(std::uint32_t t) const {
+    std::uint32_t const band = t / (across * together), rest = t % (across * together);
+    std::uint32_t const height = min(together, down - band * together);
+    std::uint32_t const column = height == together ? rest / together : rest / height;
+    std::uint32_t const row = rest - column * height;
+    return {matrix_index{band * together + row} * tile_edge, matrix_index{column} * tile_edge};
+  }
+};
+
+/// Tiles of 128x128, a CTA at a time.
 template <class T, class Rows, class RowsOut, class Columns, class ColumnsOut>
-__global__ void __launch_bounds__(threads_per_block,
-                                  sizeof(T) == 2 && is_light<Rows> && is_light<Columns> ? 4 : 3)
+__global__ void __launch_bounds__(threads_per_block, 3)
     quantize_tiles_both(T const* in, matrix_index pitch, matrix_index rows, matrix_index columns,
                         Rows q_rows, RowsOut rows_out, Columns q_columns, ColumnsOut columns_out) {
   constexpr bool has_rows = !std::is_same_v<Rows, no_side>,
@@ -78,21 +99,34 @@ __global__ void __launch_bounds__(threads_per_block,
   if constexpr (has_rows) row_encoder.fill_table();
   if constexpr (has_columns) column_encoder.fill_table();
 
-  constexpr matrix_index together = 8;
-  matrix_index const across = (columns + tile_edge - 1) / tile_edge,
-                     down = (rows + tile_edge - 1) / tile_edge;
-  for (matrix_index t = blockIdx.x; t < across * down; t += gridDim.x) {
-    auto const [band, rest] = split(t, across * together);
-    matrix_index const height = min(together, down - band * together);
-    auto const [tile_column, within] = split(rest, height);
-    matrix_index const first_row = (band * together + within) * tile_edge,
-                       first_column = tile_column * tile_edge;
-    load_tile(in + first_row * pitch + first_column, pitch,
-              static_cast<int>(min(matrix_index{tile_edge}, rows - first_row)),
-              static_cast<int>(min(matrix_index{tile_edge}, columns - first_column)), memory.tile);
+  // While a tile is encoded, the next is on its way, where there is room for it.
+  tile_order const order(rows, columns);
+  auto const start = [&](tile_order::corner at, int buffer) {
+    start_tile(in + at.row * pitch + at.column, pitch,
+               static_cast<int>(min(matrix_index{tile_edge}, rows - at.row)),
+               static_cast<int>(min(matrix_index{tile_edge}, columns - at.column)),
+               memory.tile[buffer]);
+  };
+  int buffer = 0;
+  auto here = order.first_of(blockIdx.x), next = here;
+  start(here, 0);
+  for (std::uint32_t t = blockIdx.x; t < order.count; t += gridDim.x, here = next) {
+    bool const has_next = t + gridDim.x < order.count;
+    if (has_next) {
+      next = order.first_of(t + gridDim.x);
+      if constexpr (tile_stages<T> == 2) start(next, buffer ^ 1);
+    }
+    if (has_next && tile_stages<T> == 2) {
+      __pipeline_wait_prior(1);
+    } else {
+      __pipeline_wait_prior(0);
+    }
     __syncthreads();
+    uint4 const* const tile = memory.tile[buffer];
+    buffer ^= tile_stages<T> - 1;
+    auto const [first_row, first_column] = here;
     if constexpr (has_squares) {
-      find_tile_amaxes<T>(memory.tile, memory.largest, memory.amaxes);
+      find_tile_amaxes<T>(tile, memory.largest, memory.amaxes);
       __syncthreads();
       if constexpr (has_square_tiles<Rows>) choose_tiles(row_encoder, memory.rows, memory.amaxes);
       if constexpr (has_square_tiles<Columns>) {
@@ -101,14 +135,17 @@ __global__ void __launch_bounds__(threads_per_block,
       __syncthreads();
     }
     if constexpr (has_rows) {
-      encode_rows<T>(memory.tile, row_encoder, memory.rows,
+      encode_rows<T>(tile, row_encoder, memory.rows,
                      tile_place(rows_out, first_row, first_column / 16), memory.largest);
     }
     if constexpr (has_columns) {
-      encode_columns<T>(memory.tile, column_encoder, memory.columns,
+      encode_columns<T>(tile, column_encoder, memory.columns,
                         tile_place(columns_out, first_column, first_row / 16), memory.largest);
     }
     __syncthreads();
+    if constexpr (tile_stages<T> == 1) {
+      if (has_next) start(next, 0);
+    }
     if constexpr (has_rows) {
       store_scales(memory.rows.scales, rows_out, first_row, first_column / 16);
     }
@@ -118,11 +155,15 @@ __global__ void __launch_bounds__(threads_per_block,
   }
 }
 
-/// Can a matrix be read in tiles: rows of whole blocks, 16-byte aligned, and so its columns?
+/// Can a matrix be read in tiles: rows of whole blocks, 16-byte aligned, and so its columns, and
+/// tiles that 31 bits can count?
 template <class In>
 [[nodiscard]] bool is_tileable(In const& in) {
   using value_type = std::remove_cv_t<typename In::value_type>;
+  matrix_index const down = nibble::detail::ceil_div<matrix_index>(in.extent(0), tile_edge),
+                     across = nibble::detail::ceil_div<matrix_index>(in.extent(1), tile_edge);
   return in.extent(0) % 16 == 0 && in.extent(1) % 16 == 0 && in.stride(1) == 1 &&
+         across < (matrix_index{1} << 28) && down < (matrix_index{1} << 31) / (across + 1) &&
          static_cast<std::size_t>(in.stride(0)) * sizeof(value_type) % 16 == 0 &&
          is_aligned(in.data_handle(), 16);
 }

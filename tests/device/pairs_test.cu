@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Blocks made from bf16 in pairs equal the quantizer's, with a transform and without, the rare ones included.
+#include <doctest/doctest.h>
+
+#include <nibble/device/pairs.cuh>
+#include <nibble/nibble.hpp>
+
+#include "support/blocks_on_device.cuh"
+
+namespace {
+
+using namespace nibble;
+template <class Rounding, class Transform>
+using made_of = quantizer<nvfp4_block, scaling::amax<>, Rounding, Transform>;
+using rounding::nearest_even;
+using bytes = rounding::stochastic<>;
+using hadamard = transform::hadamard<16, bf16>;
+using random_hadamard = transform::random_hadamard<16, bf16>;
+
+static_assert(device::detail::takes_pairs<quantizer<>> &&
+              device::detail::takes_pairs<made_of<bytes, random_hadamard>> &&
+              !device::detail::takes_pairs<made_of<nearest_even, transform::random_hadamard<16>>> &&
+              !device::detail::takes_pairs<made_of<rounding::stochastic<16>, hadamard>> &&
+              !device::detail::takes_pairs<quantizer<nvfp4_block, scaling::four_over_six<>>>);
+
+struct from_pairs {
+  template <class Quantizer>
+  __device__ static std::uint64_t encode(device::sixteen_encoder<Quantizer> const& encoder,
+                                         float (&values)[16], std::uint64_t position,
+                                         typename Quantizer::scale_type& scale) {
+    std::uint32_t pairs[8];
+    for (int i = 0; i < 8; ++i) {
+      pairs[i] = __float_as_uint(values[2 * i]) >> 16 |
+                 (__float_as_uint(values[2 * i + 1]) & 0xFFFF'0000u);
+    }
+    return device::detail::encode_row_of_pairs(encoder, pairs, position, scale);
+  }
+};
+
+__global__ void inspect(std::uint32_t const* pairs, float* amax, std::uint32_t* signs) {
+  std::uint32_t copy[8];
+  for (int i = 0; i < 8; ++i) copy[i] = pairs[i];
+  *amax = device::detail::amax_of_pairs(copy);
+  signs[0] = device::detail::signs_of_pairs(copy);
+  signs[1] = device::detail::signs_of_pairs(copy + 4);
+}
+
+}  // namespace
+
+TEST_CASE("sixteen bf16 in pairs to a block: codes and scales equal the quantizer's") {
+  if (!fixture::has_device()) return;
+  for (float const amax : {1.0f, 6.0f, 3e38f, 1e-38f, 0.0f}) {
+    CHECK(fixture::different_blocks<from_pairs>(made_of<nearest_even, transform::identity>{},
+                                                amax) == 0);
+    CHECK(fixture::different_blocks<from_pairs>(made_of<nearest_even, hadamard>{}, amax) == 0);
+    CHECK(fixture::different_blocks<from_pairs>(made_of<nearest_even, random_hadamard>{}, amax) ==
+          0);
+    CHECK(fixture::different_blocks<from_pairs>(made_of<bytes, transform::identity>{{}, {{1, 2}}},
+                                                amax) == 0);
+    CHECK(fixture::different_blocks<from_pairs>(made_of<bytes, random_hadamard>{{}, {{1, 2}}},
+                                                amax) == 0);
+  }
+}
+
+TEST_CASE("the largest magnitude of pairs keeps NaN, and signs land in their nibbles") {
+  if (!fixture::has_device()) return;
+  std::vector<std::uint32_t> pairs(8, 0x3F80'0000u);  // elements 0.0 and 1.0
+  pairs[2] = 0x3F80'C0A0u;                            // -5.0, 1.0
+  pairs[5] = 0xC040'0000u;                            // 0.0, -3.0
+  thrust::device_vector<float> amax(1);
+  thrust::device_vector<std::uint32_t> signs(2);
+  auto const run = [&] {
+    thrust::device_vector<std::uint32_t> const in(pairs.begin(), pairs.end());
+    inspect<<<1, 1>>>(thrust::raw_pointer_cast(in.data()), thrust::raw_pointer_cast(amax.data()),
+                      thrust::raw_pointer_cast(signs.data()));
+    REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+    return static_cast<float>(amax[0]);
+  };
+  CHECK(run() == 5.0f);
+  CHECK(signs[0] == 0x0008'0000u);  // element 4
+  CHECK(signs[1] == 0x0000'8000u);  // element 11
+  pairs[7] = 0x0000'FFC0u;
+  float const with_nan = run();
+  CHECK(with_nan != with_nan);
+}
