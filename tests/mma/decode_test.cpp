@@ -26,7 +26,7 @@ struct is_decoded {
     mma::decode_e2m1<To>(word, pairs);
     for (int i = 0; i < 8; ++i) {
       float const decoded = format::decode<To>(pairs[i % 4] >> (16 * (i / 4)) & 0xFFFFu);
-      float const expected = format::decode<format::e2m1>(i == position ? code : others);
+      auto const expected = static_cast<float>(nibble::fp4_e2m1::from_bits(i == position ? code : others));
       // Both products are exact: powers of two, and nothing below 2^-149.
       float const scaled = expected * (To == format::fp16 ? 0x1p-14f : 0x1p-126f);
       if (nibble::detail::float_bits(decoded) != nibble::detail::float_bits(scaled)) return false;

@@ -53,22 +53,30 @@ constexpr void model(sum_fragment (&d)[warp_size], a_fragment const (&a)[warp_si
   auto const scale_of = [](std::uint32_t word, int byte) {
     return static_cast<double>(static_cast<float>(scale::from_bits(word >> (8 * byte) & 255u)));
   };
+  int left[layout::rows][layout::depth] = {}, right[layout::columns][layout::depth] = {};
+  for (int k = 0; k < layout::depth; ++k) {
+    for (int row = 0; row < layout::rows; ++row) {
+      place const at = layout::place_of_a({row, k});
+      left[row][k] = twice(a[at.lane].words[at.word], at.element);
+    }
+    for (int column = 0; column < layout::columns; ++column) {
+      place const at = layout::place_of_b({column, k});
+      right[column][k] = twice(b[at.lane].words[at.word], at.element);
+    }
+  }
   for (int row = 0; row < layout::rows; ++row) {
     for (int column = 0; column < layout::columns; ++column) {
       place const at = place_of_sum({row, column});
       float& sum = d[at.lane].values[at.word];
       std::uint32_t const scales_a = a[scale_lane_of_row(row, Select::lane_a)].scales;
       std::uint32_t const scales_b = b[scale_lane_of_column(column, Select::lane_b)].scales;
-      for (int first = 0; first < layout::depth; first += Block::size) {
+      for (int block = 0; block < layout::depth / Block::size; ++block) {
         int quarters = 0;
-        for (int k = first; k < first + Block::size; ++k) {
-          place const in_a = layout::place_of_a({row, k}), in_b = layout::place_of_b({column, k});
-          quarters += twice(a[in_a.lane].words[in_a.word], in_a.element) *
-                      twice(b[in_b.lane].words[in_b.word], in_b.element);
+        for (int k = block * Block::size; k < (block + 1) * Block::size; ++k) {
+          quarters += left[row][k] * right[column][k];
         }
-        double const term = 0.25 * quarters *
-                            scale_of(scales_a, Select::byte_a + first / Block::size) *
-                            scale_of(scales_b, Select::byte_b + first / Block::size);
+        double const term = 0.25 * quarters * scale_of(scales_a, Select::byte_a + block) *
+                            scale_of(scales_b, Select::byte_b + block);
         sum = detail::add_once(sum, term);
       }
     }
