@@ -50,6 +50,7 @@ __global__ void inspect(std::uint32_t const* pairs, float* amax, std::uint32_t* 
 TEST_CASE("sixteen bf16 in pairs to a block: codes and scales equal the quantizer's") {
   if (!fixture::has_device()) return;
   for (float const amax : {1.0f, 6.0f, 3e38f, 1e-38f, 0.0f}) {
+    CAPTURE(amax);
     CHECK(fixture::different_blocks<from_pairs>(made_of<nearest_even, transform::identity>{},
                                                 amax) == 0);
     CHECK(fixture::different_blocks<from_pairs>(made_of<nearest_even, hadamard>{}, amax) == 0);

@@ -41,6 +41,7 @@ struct from_floats {
 TEST_CASE("sixteen floats to a block: codes and scales equal the quantizer's") {
   if (!fixture::has_device()) return;
   for (float const amax : {1.0f, 6.0f, 3e38f, 1e-38f, 0.0f}) {
+    CAPTURE(amax);
     CHECK(fixture::different_blocks<from_floats>(nearest{}, amax) == 0);
     CHECK(fixture::different_blocks<from_floats>(stochastic{{}, {{5, 6}}}, amax) == 0);
     CHECK(fixture::different_blocks<from_floats>(headroom{}, amax) == 0);

@@ -57,7 +57,6 @@ __global__ void encode_blocks(float const* values, float amax, Quantizer q, std:
 /// How many blocks come out other than the quantizer makes them.
 template <class Encode, class Quantizer>
 int different_blocks(Quantizer const& q, float amax) {
-  CAPTURE(amax);
   auto const values = blocks_of_sixteen();
   std::size_t const blocks = values.size() / 16;
   thrust::device_vector<float> const in(values.begin(), values.end());
