@@ -16,9 +16,9 @@ inline constexpr int few_stages = 3;
 /// Shared memory of a block of threads: the weights on their way, then the partial sums.
 template <int Tall, int Wide>
 inline constexpr std::size_t few_memory = [] {
-  std::size_t const weights = sizeof(few_weights<16 * Tall>) * few_warps * few_stages;
+  std::size_t const on_the_way = sizeof(few_weights<16 * Tall>) * few_warps * few_stages;
   std::size_t const sums = sizeof(float) * few_warps * (8 * Wide) * (16 * Tall + 1);
-  return weights > sums ? weights : sums;
+  return on_the_way > sums ? on_the_way : sums;
 }();
 
 /// How many blocks of threads share an SM: as many as the registers of their x and sums allow.
