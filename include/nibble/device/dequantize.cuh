@@ -129,11 +129,8 @@ status dequantize(::cuda::stream_ref stream, quantized_view<Block, ScaleLayout> 
   matrix_index const groups =
       in.rows() * nibble::detail::ceil_div<matrix_index>(in.columns(), columns);
   unsigned const grid = detail::grid_for(groups);
-  bool const is_contiguous =
-      result.extent(1) % columns == 0 && result.stride(1) == 1 &&
-      static_cast<std::size_t>(result.stride(0)) * sizeof(value_type) % 16 == 0 &&
-      is_aligned(result.data_handle(), 16) && is_aligned(in.codes.data_handle().bytes, 8) &&
-      in.codes.data_handle().first == 0;
+  bool const is_contiguous = result.extent(1) % columns == 0 && detail::has_wide_rows(result) &&
+                             detail::has_wide_codes(in);
   if constexpr (std::is_same_v<ScaleLayout, ::cuda::std::layout_right> && Quantizer::has_one_amax &&
                 Quantizer::element_type::format == format::e2m1 &&
                 Quantizer::block_type::size % 8 == 0 && !is_adaptive<typename view::block_type>) {

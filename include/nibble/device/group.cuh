@@ -14,6 +14,24 @@ namespace nibble::device {
   return reinterpret_cast<std::uintptr_t>(pointer) % bytes == 0;
 }
 
+namespace detail {
+
+/// Can every row of a matrix be read or written 16 bytes at a time?
+template <class Matrix>
+[[nodiscard]] bool has_wide_rows(Matrix const& m) noexcept {
+  using value_type = typename Matrix::value_type;
+  return m.stride(1) == 1 && static_cast<std::size_t>(m.stride(0)) * sizeof(value_type) % 16 == 0 &&
+         is_aligned(m.data_handle(), 16);
+}
+
+/// Can codes be read or written 8 bytes at a time?
+template <class Quantized>
+[[nodiscard]] bool has_wide_codes(Quantized const& q) noexcept {
+  return is_aligned(q.codes.data_handle().bytes, 8) && q.codes.data_handle().first == 0;
+}
+
+}  // namespace detail
+
 /// g / across and g % across; in 32 bits where that is enough, since 64-bit division takes 70
 /// instructions.
 struct row_and_rest {

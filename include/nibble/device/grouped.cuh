@@ -6,7 +6,7 @@
 #include <cuda/stream_ref>
 
 #include "nibble/device/grouped_rows.cuh"
-#include "nibble/device/status.cuh"
+#include "nibble/device/output.cuh"
 #include "nibble/device/tile.cuh"
 
 namespace nibble::device {
@@ -119,22 +119,14 @@ template <class Quantizer, class In, class Offset, class Block, class ScaleLayou
       offsets.size() != out.amaxes.size() + 1) {
     return status::shape_mismatch;
   }
-  if (out.codes.stride(1) != 1 || out.codes.stride(0) % Block::size != 0 ||
-      out.codes.stride(0) < need.pitch()) {
-    return status::code_layout;
-  }
-  return status::success;
+  return check_codes(out, need.pitch());
 }
 
 /// Can rows be loaded 16 bytes wide and codes be stored 8 bytes wide?
 template <class Quantizer, class In, class Out>
 [[nodiscard]] bool is_vectorizable(In const& in, Out const& out) noexcept {
-  using value_type = std::remove_cv_t<typename In::value_type>;
   return Quantizer::group.rows == 1 && in.extent(1) % Quantizer::group.columns == 0 &&
-         in.stride(1) == 1 &&
-         static_cast<std::size_t>(in.stride(0)) * sizeof(value_type) % 16 == 0 &&
-         is_aligned(in.data_handle(), 16) && is_aligned(out.codes.data_handle().bytes, 8) &&
-         out.codes.data_handle().first == 0;
+         has_wide_rows(in) && has_wide_codes(out);
 }
 
 /// A warp for each strip of rows.

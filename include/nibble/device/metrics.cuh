@@ -184,10 +184,7 @@ status compare(::cuda::stream_ref stream, In const& original,
     auto const grid = static_cast<unsigned>(used);
     bool done = false;
     if constexpr (Quantizer::group.rows == 1) {
-      using value_type = std::remove_cv_t<typename In::value_type>;
-      if (original.extent(1) % Quantizer::group.columns == 0 && original.stride(1) == 1 &&
-          static_cast<std::size_t>(original.stride(0)) * sizeof(value_type) % 16 == 0 &&
-          is_aligned(original.data_handle(), 16)) {
+      if (original.extent(1) % Quantizer::group.columns == 0 && detail::has_wide_rows(original)) {
         detail::compare_groups<true, In, view, Quantizer>
             <<<grid, detail::threads_per_block, 0, stream.get()>>>(original, quantized, q,
                                                                    workspace.data());

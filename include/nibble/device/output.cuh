@@ -7,6 +7,14 @@
 
 namespace nibble::device::detail {
 
+/// Are rows of codes padded to whole blocks, and at least `pitch` elements apart?
+template <class Out>
+status check_codes(Out const& out, matrix_index pitch) {
+  bool const fits = out.codes.stride(1) == 1 && out.codes.stride(0) % Out::block_type::size == 0 &&
+                    out.codes.stride(0) >= pitch;
+  return fits ? status::success : status::code_layout;
+}
+
 /// Has `out` the shape that Quantizer makes of rows x columns?
 template <class Quantizer, class Block, class ScaleLayout>
 status check_output(matrix_index rows, matrix_index columns,
@@ -21,11 +29,7 @@ status check_output(matrix_index rows, matrix_index columns,
       out.amax.extent(1) != need.amax_columns) {
     return status::shape_mismatch;
   }
-  if (out.codes.stride(1) != 1 || out.codes.stride(0) % Block::size != 0 ||
-      out.codes.stride(0) < need.pitch()) {
-    return status::code_layout;
-  }
-  return status::success;
+  return check_codes(out, need.pitch());
 }
 
 /// Zeros in the padding of scales that come in whole tiles.
@@ -38,12 +42,6 @@ void launch_clear_padding(cudaStream_t stream, Out const& out) {
               out);
     }
   }
-}
-
-/// Can codes be written 8 bytes at a time?
-template <class Out>
-[[nodiscard]] bool has_wide_codes(Out const& out) {
-  return is_aligned(out.codes.data_handle().bytes, 8) && out.codes.data_handle().first == 0;
 }
 
 }  // namespace nibble::device::detail

@@ -77,11 +77,8 @@ status quantize_with_amax(::cuda::stream_ref stream, In const& in,
   auto const need = shape_for<Quantizer, ScaleLayout>(in.extent(0), in.extent(1));
   if (need.rows == 0 || need.columns == 0) return status::success;
 
-  bool const whole = in.extent(1) % Block::size == 0 && in.stride(1) == 1 &&
-                     static_cast<std::size_t>(in.stride(0)) * sizeof(value_type) % 16 == 0 &&
-                     is_aligned(in.data_handle(), 16) &&
-                     is_aligned(out.codes.data_handle().bytes, 8) &&
-                     out.codes.data_handle().first == 0 && out.codes.stride(0) == need.pitch();
+  bool const whole = in.extent(1) % Block::size == 0 && detail::has_wide_rows(in) &&
+                     detail::has_wide_codes(out) && out.codes.stride(0) == need.pitch();
   constexpr int threads = detail::threads_per_block;
   bool done = false;
   if constexpr (makes_sixteens<Quantizer>) {

@@ -4,7 +4,8 @@
 
 #include <cuda/stream_ref>
 
-#include "nibble/device/status.cuh"
+#include "nibble/device/amax.cuh"
+#include "nibble/device/output.cuh"
 #include "nibble/device/tile.cuh"
 #include "nibble/requantize.hpp"
 
@@ -73,25 +74,11 @@ status launch_requantize(::cuda::stream_ref stream, In const& in, From const& q_
 template <class To, class In, class Block, class ScaleLayout>
 [[nodiscard]] status check_requantize(In const& in, quantized_view<Block, ScaleLayout> const& out,
                                       orientation lies) {
-  static_assert(std::is_same_v<typename To::block_type, Block>,
-                "got a view of other blocks than the quantizer makes");
   bool const is_turned = lies == orientation::transposed;
   matrix_index const rows = is_turned ? in.columns() : in.rows();
   matrix_index const columns = is_turned ? in.rows() : in.columns();
-  auto const need = shape_for<To, ScaleLayout>(rows, columns);
-  auto const tiles = shape_for<To, ScaleLayout>(rows, columns, true);
-  if (out.rows() != need.rows || out.columns() != need.columns ||
-      (out.scales.extent(0) != need.scale_rows && out.scales.extent(0) != tiles.scale_rows) ||
-      out.scales.extent(1) != need.blocks_per_row() || out.amax.extent(0) != need.amax_rows ||
-      out.amax.extent(1) != need.amax_columns || out.amax.stride(1) != 1 ||
-      out.amax.stride(0) != (need.amax_columns > 0 ? need.amax_columns : 1)) {
-    return status::shape_mismatch;
-  }
-  if (out.codes.stride(1) != 1 || out.codes.stride(0) % Block::size != 0 ||
-      out.codes.stride(0) < need.pitch()) {
-    return status::code_layout;
-  }
-  return status::success;
+  status const fits = check_amax<To>(rows, columns, out);
+  return fits == status::success ? check_output<To>(rows, columns, out) : fits;
 }
 
 }  // namespace detail
@@ -107,12 +94,7 @@ status requantize_with_amax(::cuda::stream_ref stream, quantized_view<BlockIn, L
                           ? detail::launch_requantize<true, false>(stream, in, q_in, out, q_out)
                           : detail::launch_requantize<false, false>(stream, in, q_in, out, q_out);
   if (made != status::success || out.rows() == 0 || out.columns() == 0) return made;
-  if constexpr (requires { LayoutOut::tile_rows; }) {
-    if (out.scales.mapping().is_whole() && !out.scales.mapping().is_exhaustive()) {
-      detail::clear_padding<<<detail::grid_for(out.scales.mapping().required_span_size()),
-                              detail::threads_per_block, 0, stream.get()>>>(out);
-    }
-  }
+  detail::launch_clear_padding(stream.get(), out);
   return cudaPeekAtLastError() == cudaSuccess ? status::success : status::launch_failed;
 }
 

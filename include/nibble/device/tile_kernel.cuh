@@ -159,13 +159,10 @@ __global__ void __launch_bounds__(threads_per_block, 3)
 /// tiles that 31 bits can count?
 template <class In>
 [[nodiscard]] bool is_tileable(In const& in) {
-  using value_type = std::remove_cv_t<typename In::value_type>;
   matrix_index const down = nibble::detail::ceil_div<matrix_index>(in.extent(0), tile_edge),
                      across = nibble::detail::ceil_div<matrix_index>(in.extent(1), tile_edge);
-  return in.extent(0) % 16 == 0 && in.extent(1) % 16 == 0 && in.stride(1) == 1 &&
-         across < (matrix_index{1} << 28) && down < (matrix_index{1} << 31) / (across + 1) &&
-         static_cast<std::size_t>(in.stride(0)) * sizeof(value_type) % 16 == 0 &&
-         is_aligned(in.data_handle(), 16);
+  return in.extent(0) % 16 == 0 && in.extent(1) % 16 == 0 && has_wide_rows(in) &&
+         across < (matrix_index{1} << 28) && down < (matrix_index{1} << 31) / (across + 1);
 }
 
 /// Launches the kernel on a matrix that is_tileable. Either side may be no_side.

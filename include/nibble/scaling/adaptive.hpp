@@ -4,6 +4,7 @@
 
 #include "nibble/adaptive_block.hpp"
 #include "nibble/rounding/nearest_even.hpp"
+#include "nibble/scaling/amax.hpp"
 #include "nibble/scaling/error_metric.hpp"
 #include "nibble/scaling/policy.hpp"
 #include "nibble/tensor_scale/current.hpp"
@@ -31,37 +32,36 @@ struct adaptive {
       tensor_scale::factors const& f) noexcept {
     static_assert(is_adaptive<Block>,
                   "got a block with one table; adaptive chooses between two, use scaling::amax");
-    constexpr float sixth = arch::divide(1.0f, 6.0f);
-    fp8_e4m3 const scale(arch::minimum(
-        arch::multiply(tile_amax(values), arch::multiply(f.encode, sixth)), detail::largest_float));
-    float const encode = encode_multiplier(static_cast<float>(scale), f);
+    // Both tables reach 6, the largest e2m1.
+    auto const [scale, encode] =
+        amax<Shape, Outer>::template choose_for<nvfp4_block>(tile_amax(values), f);
     float const multiplier =
         Outer{}.template decode<typename Block::element_type>(static_cast<float>(scale), f);
-    float const first = error_under<Block>(values, encode, multiplier, 0);
-    float const second = error_under<Block>(values, encode, multiplier, 1);
-    return {{scale, arch::less(second, first) ? 1 : 0}, encode};
+    float sums[Rows][2]{};  // by either table
+    for (std::size_t r = 0; r < Rows; ++r) {
+      sums[r][0] = error_of_row<Block>(values[r], encode, multiplier, 0);
+      sums[r][1] = error_of_row<Block>(values[r], encode, multiplier, 1);
+    }
+    float errors[2]{};
+    merge_rows<Metric>(sums, errors);
+    return {{scale, arch::less(errors[1], errors[0]) ? 1 : 0}, encode};
   }
 
  private:
-  template <class Block, std::size_t Rows, std::size_t Columns>
-  [[nodiscard]] NIBBLE_HD static constexpr float error_under(float const (&values)[Rows][Columns],
-                                                             float encode, float multiplier,
-                                                             int tag) noexcept {
-    float sums[Rows]{};
-    for (std::size_t r = 0; r < Rows; ++r) {
-      float scaled[Columns]{};
-      for (std::size_t c = 0; c < Columns; ++c) scaled[c] = arch::multiply(values[r][c], encode);
-      auto const codes = Block::table::encode(rounding::nearest_even{}, scaled, tag, 0);
-      for (std::size_t c = 0; c < Columns; ++c) {
-        float const value = Block::table::value(codes[static_cast<int>(c)].bits(), tag);
-        float const decoded = arch::multiply(value, multiplier);
-        sums[r] = Metric::add(sums[r], arch::subtract(decoded, values[r][c]));
-      }
+  template <class Block, std::size_t Columns>
+  [[nodiscard]] NIBBLE_HD static constexpr float error_of_row(float const (&values)[Columns],
+                                                              float encode, float multiplier,
+                                                              int tag) noexcept {
+    float scaled[Columns]{};
+    for (std::size_t c = 0; c < Columns; ++c) scaled[c] = arch::multiply(values[c], encode);
+    auto const codes = Block::table::encode(rounding::nearest_even{}, scaled, tag, 0);
+    float sum = 0;
+    for (std::size_t c = 0; c < Columns; ++c) {
+      float const value = Block::table::value(codes[static_cast<int>(c)].bits(), tag);
+      float const decoded = arch::multiply(value, multiplier);
+      sum = Metric::add(sum, arch::subtract(decoded, values[c]));
     }
-    for (std::size_t half = Rows / 2; half > 0; half /= 2) {
-      for (std::size_t r = 0; r < half; ++r) sums[r] = Metric::merge(sums[r], sums[r + half]);
-    }
-    return sums[0];
+    return sum;
   }
 };
 

@@ -79,6 +79,20 @@ void rows_errors(float const (*rows)[Columns], float const (&scale)[Scales],
 }
 #endif
 
+/// The errors of a tile from those of its rows: row i takes row i + Rows / 2, then + Rows / 4, down
+/// to + 1. Leaves sums as steps of that.
+template <class Metric, std::size_t Rows, std::size_t Scales>
+NIBBLE_HD constexpr void merge_rows(float (&sums)[Rows][Scales], float (&errors)[Scales]) noexcept {
+  for (std::size_t half = Rows / 2; half > 0; half /= 2) {
+    for (std::size_t r = 0; r < half; ++r) {
+      for (std::size_t s = 0; s < Scales; ++s) {
+        sums[r][s] = Metric::merge(sums[r][s], sums[r + half][s]);
+      }
+    }
+  }
+  for (std::size_t s = 0; s < Scales; ++s) errors[s] = sums[0][s];
+}
+
 /// The errors of one tile under each of several scales, in FP32.
 ///
 /// rule    v_i = ((code_i * scale) * amax) / range, rounded at each step; the terms of a row are
@@ -113,14 +127,7 @@ NIBBLE_HD constexpr void tile_errors(float const (&values)[Rows][Columns],
       }
     }
   }
-  for (std::size_t half = Rows / 2; half > 0; half /= 2) {
-    for (std::size_t r = 0; r < half; ++r) {
-      for (std::size_t s = 0; s < Scales; ++s) {
-        sums[r][s] = Metric::merge(sums[r][s], sums[r + half][s]);
-      }
-    }
-  }
-  for (std::size_t s = 0; s < Scales; ++s) errors[s] = sums[0][s];
+  merge_rows<Metric>(sums, errors);
 }
 
 /// The error under one scale; see tile_errors.
