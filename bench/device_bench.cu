@@ -15,44 +15,16 @@
 #include <nibble/device/quantize_both.cuh>
 #include <nibble/nibble.cuh>
 
+#include "device_measure.cuh"
+
 namespace {
 
 using namespace nibble;
+using device_measure::milliseconds, device_measure::require;
 using plain = cuda::std::layout_right;
 using tiled = layout::scale_tile_128x4;
 
-void require(bool condition, char const* what) {
-  if (condition) return;
-  std::printf("failed: %s (%s)\n", what, cudaGetErrorString(cudaGetLastError()));
-  std::exit(1);
-}
-
 cuda::stream_ref default_stream() { return cuda::stream_ref{cudaStream_t{}}; }
-
-/// The median of 15 timings, each of enough launches to fill 2 ms.
-template <class Launch>
-double milliseconds(Launch const& launch) {
-  cudaEvent_t start{}, stop{};
-  cudaEventCreate(&start);
-  cudaEventCreate(&stop);
-  auto const time = [&](int repeats) {
-    cudaEventRecord(start);
-    for (int i = 0; i < repeats; ++i) launch();
-    cudaEventRecord(stop);
-    require(cudaEventSynchronize(stop) == cudaSuccess, "a launch");
-    float elapsed = 0;
-    cudaEventElapsedTime(&elapsed, start, stop);
-    return static_cast<double>(elapsed) / repeats;
-  };
-  time(3);
-  int const repeats = std::max(1, static_cast<int>(2.0 / time(3)));
-  std::vector<double> times(15);
-  for (double& t : times) t = time(repeats);
-  std::sort(times.begin(), times.end());
-  cudaEventDestroy(start);
-  cudaEventDestroy(stop);
-  return times[7];
-}
 
 double bytes_per_millisecond = 0;  // the copy's, set first
 
@@ -61,27 +33,17 @@ void report(char const* name, double bytes, double ms) {
               100 * bytes / ms / bytes_per_millisecond);
 }
 
-/// A quantized matrix in device memory.
+/// What a quantizer makes, to be compared with the host.
 template <class Quantizer, class ScaleLayout>
-struct output {
-  using scale = typename Quantizer::scale_type;
+struct output : device_measure::device_matrix<typename Quantizer::block_type, ScaleLayout> {
   using block = typename Quantizer::block_type;
-  quantized_shape<block, ScaleLayout> shape;
-  thrust::device_vector<std::uint8_t> codes, scales;
-  thrust::device_vector<float> amax{1};
+  using memory = device_measure::device_matrix<block, ScaleLayout>;
+  using typename memory::scale;
+  using memory::amax, memory::codes, memory::scales;
 
   output(matrix_index rows, matrix_index columns)
-      : shape(shape_for<Quantizer, ScaleLayout>(rows, columns)),
-        codes(static_cast<std::size_t>(shape.code_bytes())),
-        scales(static_cast<std::size_t>(shape.scale_count()) * sizeof(scale)) {}
+      : memory(shape_for<Quantizer, ScaleLayout>(rows, columns)) {}
 
-  quantized_view<block, ScaleLayout> view() {
-    return *make_quantized_view<block, ScaleLayout>(
-        cuda::std::span<std::uint8_t>(thrust::raw_pointer_cast(codes.data()), codes.size()),
-        cuda::std::span<scale>(reinterpret_cast<scale*>(thrust::raw_pointer_cast(scales.data())),
-                               static_cast<std::size_t>(shape.scale_count())),
-        cuda::std::span<float>(thrust::raw_pointer_cast(amax.data()), 1), shape);
-  }
   [[nodiscard]] double bytes() const { return static_cast<double>(codes.size() + scales.size()); }
 
   /// The codes of the first rows of `in`, on the host, under the device's amax, are the ones here.

@@ -12,43 +12,18 @@
 #include <cstdlib>
 #include <vector>
 
+#include "device_measure.cuh"
+
 namespace {
 
 using namespace nibble;
+using device_measure::device_matrix, device_measure::milliseconds, device_measure::require;
 using plain = cuda::std::layout_right;
 using tiled = layout::scale_tile_128x4;
 
 constexpr matrix_index tall = 16384, wide = 8192;
 constexpr double elements = double{tall} * double{wide};
 cuda::stream_ref const stream{cudaStream_t{}};
-
-void require(bool condition, char const* what) {
-  if (condition) return;
-  std::printf("failed: %s (%s)\n", what, cudaGetErrorString(cudaGetLastError()));
-  std::exit(1);
-}
-
-/// The median of 15 timings of eight launches.
-template <class Launch>
-double milliseconds(Launch const& launch) {
-  cudaEvent_t start{}, stop{};
-  require(cudaEventCreate(&start) == cudaSuccess && cudaEventCreate(&stop) == cudaSuccess,
-          "events");
-  std::vector<double> times(16);  // the first warms up
-  for (double& time : times) {
-    cudaEventRecord(start);
-    for (int i = 0; i < 8; ++i) launch();
-    cudaEventRecord(stop);
-    require(cudaEventSynchronize(stop) == cudaSuccess, "a launch");
-    float elapsed = 0;
-    cudaEventElapsedTime(&elapsed, start, stop);
-    time = double{elapsed} / 8;
-  }
-  cudaEventDestroy(start);
-  cudaEventDestroy(stop);
-  std::sort(times.begin() + 1, times.end());
-  return times[8];
-}
 
 double bytes_per_millisecond = 0;  // the copy's, set first
 
@@ -58,33 +33,6 @@ void report(char const* name, double bytes, Launch const& launch) {
   std::printf("%-44s %7.3f ms  %5.1f %% of copy\n", name, ms,
               100 * bytes / ms / bytes_per_millisecond);
 }
-
-/// Device memory for a shape.
-template <class Block, class ScaleLayout>
-struct output {
-  quantized_shape<Block, ScaleLayout> shape;
-  thrust::device_vector<std::uint8_t> codes, scales;
-  thrust::device_vector<float> amax;
-
-  explicit output(quantized_shape<Block, ScaleLayout> const& s)
-      : shape(s),
-        codes(static_cast<std::size_t>(s.code_bytes())),
-        scales(static_cast<std::size_t>(s.scale_count())),
-        amax(static_cast<std::size_t>(s.amax_count())) {}
-  cuda::std::span<std::uint8_t> code_span() {
-    return {thrust::raw_pointer_cast(codes.data()), codes.size()};
-  }
-  cuda::std::span<typename Block::scale_type> scale_span() {
-    auto* const first = thrust::raw_pointer_cast(scales.data());
-    return {reinterpret_cast<typename Block::scale_type*>(first), scales.size()};
-  }
-  cuda::std::span<float> amax_span() {
-    return {thrust::raw_pointer_cast(amax.data()), amax.size()};
-  }
-  auto view() {
-    return *make_quantized_view<Block, ScaleLayout>(code_span(), scale_span(), amax_span(), shape);
-  }
-};
 
 __global__ void fill(bf16* to) {
   matrix_index const i = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x;
@@ -102,7 +50,7 @@ void report_groups(matrix_view<bf16> const& in, int groups) {
   }
   thrust::device_vector<int> const offsets(host.begin(), host.end());
   cuda::std::span<int const> const rows(thrust::raw_pointer_cast(offsets.data()), offsets.size());
-  output<nvfp4_block, tiled> out(grouped_shape(shape_for<quantizer<>, tiled>(tall, wide), groups));
+  device_matrix<nvfp4_block, tiled> out(grouped_shape(shape_for<quantizer<>, tiled>(tall, wide), groups));
   auto const view = *make_grouped_view<nvfp4_block, tiled>(out.code_span(), out.scale_span(),
                                                            out.amax_span(), out.shape);
   char name[64];
@@ -136,10 +84,10 @@ int main() {
 
   quantizer<> const q;
   quantizer<mxfp4_block, scaling::power_of_two<>> const mx;
-  output<nvfp4_block, plain> made(shape_for<quantizer<>>(tall, wide)),
+  device_matrix<nvfp4_block, plain> made(shape_for<quantizer<>>(tall, wide)),
       turned(shape_for<quantizer<>>(wide, tall));
-  output<nvfp4_block, tiled> in_tiles(shape_for<quantizer<>, tiled>(tall, wide));
-  output<mxfp4_block, plain> as_mx(shape_for<decltype(mx)>(tall, wide));
+  device_matrix<nvfp4_block, tiled> in_tiles(shape_for<quantizer<>, tiled>(tall, wide));
+  device_matrix<mxfp4_block, plain> as_mx(shape_for<decltype(mx)>(tall, wide));
   require(device::quantize(stream, in, made.view(), q) == device::status::success, "quantize");
   auto const out = made.view();
 

@@ -15,43 +15,17 @@
 #include <nibble/nibble.cuh>
 #include <nibble/recipes/nvfp4.hpp>
 
+#include "device_measure.cuh"
+
 namespace {
 
 using namespace nibble;
+using device_measure::require;
 
-void require(bool condition, char const* what) {
-  if (condition) return;
-  std::printf("failed: %s (%s)\n", what, cudaGetErrorString(cudaGetLastError()));
-  std::exit(1);
-}
-void require(device::status s, char const* what) {
-  if (s != device::status::success) std::printf("%s\n", to_string(s));
-  require(s == device::status::success, what);
-}
-
-/// The median of 15 timings, each of enough launches to fill 5 ms.
+/// A product takes longer than a quantization.
 template <class Launch>
 double milliseconds(Launch const& launch) {
-  cudaEvent_t start{}, stop{};
-  cudaEventCreate(&start);
-  cudaEventCreate(&stop);
-  auto const time = [&](int repeats) {
-    cudaEventRecord(start);
-    for (int i = 0; i < repeats; ++i) launch();
-    cudaEventRecord(stop);
-    require(cudaEventSynchronize(stop) == cudaSuccess, "a launch");
-    float elapsed = 0;
-    cudaEventElapsedTime(&elapsed, start, stop);
-    return static_cast<double>(elapsed) / repeats;
-  };
-  time(3);
-  int const repeats = std::max(1, static_cast<int>(5.0 / time(3)));
-  std::vector<double> times(15);
-  for (double& t : times) t = time(repeats);
-  std::sort(times.begin(), times.end());
-  cudaEventDestroy(start);
-  cudaEventDestroy(stop);
-  return times[7];
+  return device_measure::milliseconds(launch, 5);
 }
 
 template <class T>

@@ -18,15 +18,12 @@
 #include <nibble/quantized_matrix.hpp>
 #include <nibble/quantizer.hpp>
 
+#include "device_measure.cuh"
+
 namespace {
 
 using namespace nibble;
-
-void require(bool condition, char const* what) {
-  if (condition) return;
-  std::printf("failed: %s (%s)\n", what, cudaGetErrorString(cudaGetLastError()));
-  std::exit(1);
-}
+using device_measure::require;
 
 // Overloaded in C++, so that decltype cannot name it.
 using gemm_ex = cublasStatus_t (*)(cublasHandle_t, cublasOperation_t, cublasOperation_t, int, int,
