@@ -7,18 +7,12 @@
 #include "train_lm/quantized_projection.hpp"
 #include "train_lm/trainer.hpp"
 
+#include "train_lm/small_model.hpp"
+
 using namespace train_lm;
 using nibble::product;
 
 namespace {
-model_config small_model() {
-  return {.pattern = "M-*-",
-          .width = 32,
-          .hidden = 64,
-          .scan = {.inner = 32, .heads = 16, .groups = 1, .state = 8},
-          .heads = {.queries = 2, .keys = 1, .head = 16}};
-}
-
 training_options short_run(std::uint64_t steps) {
   training_options options;
   options.steps = steps;

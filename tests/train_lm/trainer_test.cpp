@@ -6,17 +6,11 @@
 
 #include <memory>
 
+#include "train_lm/small_model.hpp"
+
 using namespace train_lm;
 
 namespace {
-model_config small_model() {
-  return {.pattern = "M-*-",
-          .width = 32,
-          .hidden = 64,
-          .scan = {.inner = 32, .heads = 16, .groups = 1, .state = 8},
-          .heads = {.queries = 2, .keys = 1, .head = 16}};
-}
-
 training_options short_run(std::uint64_t seed = 1, std::uint64_t steps = 6) {
   training_options options;
   options.seed = seed;
