@@ -2,7 +2,7 @@
 // Products and the linear layer against bf16 through cuBLASLt, in the same run. Samples of each result
 // are checked against the host before it is timed.
 //
-//   nvcc -std=c++20 -O3 -arch=sm_90a -I include bench/device_products.cu -lcublasLt && ./a.out [tokens inputs outputs]
+//   nvcc -std=c++20 -O3 -arch=sm_90a -I include bench/device_products_bench.cu -lcublasLt && ./a.out [tokens inputs outputs]
 #include <thrust/device_vector.h>
 
 #include <algorithm>
