@@ -22,11 +22,6 @@ if(NOT NIBBLE_CUDA STREQUAL "OFF")
     enable_language(CUDA)
     include(nibble-cuda20)
     set(NIBBLE_HAS_CUDA ON)
-    # FindCUDAToolkit of CMake 3.25 deprecates a target that CUDA 13 does not have, and stops there,
-    # for projects that ask for 3.25 or later; this variable is all that it looks at.
-    if(CMAKE_VERSION VERSION_LESS 3.26)
-      set(CMAKE_MINIMUM_REQUIRED_VERSION 3.24)
-    endif()
   elseif(NIBBLE_CUDA STREQUAL "AUTO")
     message(STATUS "nibble: no CUDA compiler; device code is left out")
   else()

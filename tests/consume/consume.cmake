@@ -61,6 +61,8 @@ elseif(MODE STREQUAL "refused")
     must_be_refused("${here}/package" "compatible[ \n]+with[ \n]+requested[ \n]+version \"${version}\""
       -DCMAKE_PREFIX_PATH=${prefix} -DVERSION=${version})
   endforeach()
+  must_be_refused("${here}/package" "component[ \n]+cublas[ \n]+needs[ \n]+cuBLASLt"
+    -DCMAKE_PREFIX_PATH=${prefix} -DCOMPONENTS=cublas)
 elseif(MODE STREQUAL "subdirectory")
   build_and_run("${here}/subdirectory" -DNIBBLE_SOURCE=${NIBBLE_SOURCE})
 elseif(MODE STREQUAL "fetch_content")
