@@ -17,8 +17,8 @@ namespace nibble {
 ///         a transform of 128. A call takes a group of floats (an mdspan or anything with in(i, j),
 ///         or an array) and returns its blocks: one Block, or a block_group where there are
 ///         several.
-/// rule    transform each row; choose a scale for each tile; multiply by its encode factor; round;
-///         correct.
+/// rule    transform each row; choose a scale for each tile; multiply by its encode factor (divide,
+///         for a scaling that divides); round; correct.
 /// errors  total: see the policies for NaN, infinity and zero.
 /// bits    identical in constant evaluation, on the host and on the device; position matters to
 ///         stochastic policies only.
@@ -216,12 +216,15 @@ struct quantizer {
   NIBBLE_HD static constexpr void scale_row(float const (&values)[std::size_t{Block::size}],
                                             float factor,
                                             float (&scaled)[std::size_t{Block::size}]) noexcept {
+    constexpr bool divides = scaling::divides<Scaling>;
 #if NIBBLE_HAS_LANES
-    if constexpr (Block::size % 16 == 0) {
+    if constexpr (Block::size % 16 == 0 && !divides) {
       if (!detail::constant_evaluated()) return arch::lanes::multiply(values, factor, scaled);
     }
 #endif
-    for (int c = 0; c < Block::size; ++c) scaled[c] = arch::multiply(values[c], factor);
+    for (int c = 0; c < Block::size; ++c) {
+      scaled[c] = divides ? arch::divide(values[c], factor) : arch::multiply(values[c], factor);
+    }
   }
 
   NIBBLE_HD constexpr void encode_tile(

@@ -24,7 +24,7 @@ template <class Block>
   return shape == tile::square ? std::size_t{Block::size} : 1;
 }
 
-/// A block scale, and what to multiply values with before they are rounded.
+/// A block scale, and what to multiply values with before they are rounded (see divides).
 template <class Scale>
 struct chosen {
   Scale scale;
@@ -50,9 +50,17 @@ concept policy = requires(S const& s,
   noexcept->std::same_as<chosen<typename Block::scale_type>>;
 };
 
+/// A policy whose `encode` is a divisor: values are divided by it, as some libraries have it. The
+/// quotient is not always the product with the reciprocal.
+template <class S>
+concept divides = requires {
+  requires S::divides;
+};
+
 /// A policy that needs no more of a tile than its largest magnitude: threads can then share a tile.
 template <class S, class Block>
-concept needs_amax_only = policy<S, Block> && requires(float amax, tensor_scale::factors f) {
+concept needs_amax_only =
+    policy<S, Block> && !divides<S> && requires(float amax, tensor_scale::factors f) {
   { S::template choose_for<Block>(amax, f) }
   noexcept->std::same_as<chosen<typename Block::scale_type>>;
 };
