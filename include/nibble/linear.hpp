@@ -92,7 +92,10 @@ class linear {
         detail::multiply_operands<Mode>(wgrad_dy, wgrad_x_, fresh.view(), 0.0f, parallel);
         detail::scale_by(fresh.view(), w_factors_);
         for (matrix_index i = 0; i < dw.extent(0); ++i) {
-          for (matrix_index j = 0; j < dw.extent(1); ++j) dw(i, j) += fresh.view()(i, j);
+          for (matrix_index j = 0; j < dw.extent(1); ++j) {
+            dw(i, j) = static_cast<std::remove_cv_t<typename Dw::value_type>>(
+                detail::canonical(arch::add(static_cast<float>(dw(i, j)), fresh.view()(i, j))));
+          }
         }
       }
       if constexpr (Recipe::splits_mean) {

@@ -90,7 +90,7 @@ void add_rank_one(Out const& out, float scale, std::vector<float> const& left,
                for (matrix_index j = 0; j < out.extent(1); ++j) {
                  float const term = arch::multiply(factor, right[static_cast<std::size_t>(j)]);
                  out(i, j) = static_cast<std::remove_cv_t<typename Out::value_type>>(
-                     arch::add(static_cast<float>(out(i, j)), term));
+                     detail::canonical(arch::add(static_cast<float>(out(i, j)), term)));
                }
              }
            });

@@ -7,23 +7,13 @@
 #include <thrust/device_vector.h>
 #include <thrust/host_vector.h>
 
-#include <cstdlib>
 #include <vector>
 
 #include <nibble/quantized_matrix.hpp>
 
-namespace fixture {
+#include "support/has_device.cuh"
 
-/// Is there a GPU to test on? Says so where there is none, and fails where NIBBLE_REQUIRE_GPU asks for one.
-inline bool has_device() {
-  int count = 0;
-  if (cudaGetDeviceCount(&count) == cudaSuccess && count > 0) return true;
-  cudaGetLastError();
-  char const* const required = std::getenv("NIBBLE_REQUIRE_GPU");
-  if (required != nullptr && *required == '1') FAIL("no CUDA device, and NIBBLE_REQUIRE_GPU=1");
-  MESSAGE("no CUDA device");
-  return false;
-}
+namespace fixture {
 
 /// A quantized matrix in device memory, filled with poison.
 template <class Quantizer, class ScaleLayout>

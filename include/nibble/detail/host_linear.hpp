@@ -177,8 +177,9 @@ template <class Out>
 void scale_by(Out const& out, std::vector<float> const& factors) {
   for (matrix_index i = 0; i < out.extent(0); ++i) {
     for (matrix_index j = 0; j < out.extent(1); ++j) {
-      out(i, j) = static_cast<std::remove_cv_t<typename Out::value_type>>(arch::multiply(
-          static_cast<float>(out(i, j)), factors[static_cast<std::size_t>(i * out.extent(1) + j)]));
+      float const factor = factors[static_cast<std::size_t>(i * out.extent(1) + j)];
+      out(i, j) = static_cast<std::remove_cv_t<typename Out::value_type>>(
+          canonical(arch::multiply(static_cast<float>(out(i, j)), factor)));
     }
   }
 }

@@ -81,6 +81,26 @@ template <class In, class Operand, product Mode>
   }
 }
 
+/// Makes the operand of a later product: of the tensor's columns, or of the earlier operand's codes.
+template <class In, class First, class Second, product Mode>
+[[nodiscard]] status make_later(::cuda::stream_ref stream, In const& in,
+                                layer_operand<First, Mode> const& first,
+                                layer_operand<Second, Mode> const& second, float* floats,
+                                layer_key key, operand_role role, operand_role later) {
+  if constexpr (Second::from == operand_source::forward) {
+    return transpose_tiles<typename Second::quantizer>(stream, first.view, second.view);
+  } else if constexpr (Second::from == operand_source::requantized) {
+    auto const count = static_cast<std::size_t>(in.extent(0) * in.extent(1));
+    auto const back =
+        *make_matrix_view(::cuda::std::span<float>(floats, count), in.extent(0), in.extent(1));
+    status const s =
+        dequantize(stream, first.view, back, keyed<typename First::quantizer>(key, role));
+    return s == status::success ? make_one(stream, transposed(back), second, key, later) : s;
+  } else {
+    return make_one(stream, transposed(in), second, key, later);
+  }
+}
+
 /// Makes a tensor's two operands: of its rows for the earlier product, of its columns for the later.
 template <class In, class First, class Second, product Mode>
 [[nodiscard]] status make_pair(::cuda::stream_ref stream, In const& in,
@@ -93,19 +113,9 @@ template <class In, class First, class Second, product Mode>
                          keyed<typename First::quantizer>(key, role),
                          keyed<typename Second::quantizer>(key, later));
   } else {
-    status s = make_one(stream, in, first, key, role);
-    if (s != status::success) return s;
-    if constexpr (Second::from == operand_source::forward) {
-      return transpose_tiles<typename Second::quantizer>(stream, first.view, second.view);
-    } else if constexpr (Second::from == operand_source::requantized) {
-      auto const count = static_cast<std::size_t>(in.extent(0) * in.extent(1));
-      auto const back =
-          *make_matrix_view(::cuda::std::span<float>(floats, count), in.extent(0), in.extent(1));
-      s = dequantize(stream, first.view, back, keyed<typename First::quantizer>(key, role));
-      return s == status::success ? make_one(stream, transposed(back), second, key, later) : s;
-    } else {
-      return make_one(stream, transposed(in), second, key, later);
-    }
+    status const s = make_one(stream, in, first, key, role);
+    return s == status::success ? make_later(stream, in, first, second, floats, key, role, later)
+                                : s;
   }
 }
 

@@ -3,16 +3,10 @@
 // the bytes of nibble::linear.
 #pragma once
 
-#include "nibble/device/layer_operand.cuh"
+#include "nibble/device/gradient_rule.cuh"
+#include "nibble/device/layer_memory.cuh"
 
 namespace nibble::device {
-
-/// The extents of a linear layer's call.
-struct linear_shape {
-  matrix_index tokens;
-  matrix_index inputs;
-  matrix_index outputs;
-};
 
 /// The products of y = x W^T and of its gradients under a recipe, asynchronous on a stream.
 ///
@@ -21,8 +15,9 @@ struct linear_shape {
 ///         workspace_bytes(), of which nothing lasts beyond the call's work on the stream: layers on
 ///         one stream can share it.
 /// rule    as nibble::linear: operands are quantized as Recipe says, products as Mode says. Between
-///         forward and backward it keeps codes only: of x along tokens and of W along outputs. A
-///         recipe that splits means, mixes channels or has a gradient rule does not compile.
+///         forward and backward it keeps codes only: of x along tokens and of W along outputs; beside
+///         them a float for every gradient that a rule multiplies, and W as floats where a recipe
+///         splits the mean.
 /// errors  shape_mismatch, no_forward, workspace_too_small; those of quantize and matmul. Allocates
 ///         nothing, can be captured in a graph, which then draws the random numbers of the key that
 ///         it was captured with.
@@ -30,11 +25,6 @@ struct linear_shape {
 ///         every mode.
 template <class Recipe, product Mode = product::fast>
 class linear {
-  static_assert(!Recipe::splits_mean && Recipe::channels::percent == 0 &&
-                    Recipe::x_gradient::passes_all && Recipe::w_gradient::passes_all,
-                "got a recipe that does more than quantize its operands; nibble::linear has those, "
-                "device::linear has not");
-
  public:
   using recipe_type = Recipe;
 
@@ -63,6 +53,7 @@ class linear {
     forward_operands const f(forward, shape_);
     backward_operands const b(backward, shape_);
     count(f.x, f.w, forward);
+    if constexpr (has_channels) count(f.channels.x, f.channels.w, forward);
     count(b.dgrad, kept.w, backward);
     count(b.wgrad, kept.x, backward);
     return bytes;
@@ -102,54 +93,42 @@ class linear {
     kept_operands const k(kept_memory, shape_);
     backward_operands const b(memory, shape_);
     if (!kept_memory.fits(kept) || !memory.fits(scratch)) return status::workspace_too_small;
-    status s = detail::make_pair(stream, dy, b.dgrad, b.wgrad, b.floats, key,
-                                 operand_role::dgrad_dy, operand_role::wgrad_dy);
-    if (s != status::success) return s;
-    s = detail::multiply_operands<Mode>(handle, stream, memory.rest(scratch), b.dgrad, k.w, dx,
-                                        0.0f);
-    if (s != status::success) return s;
-    return detail::multiply_operands<Mode>(handle, stream, memory.rest(scratch), b.wgrad, k.x, dw,
-                                           1.0f);
+    workspace const rest = memory.rest(scratch);
+    status s = b.split.run(stream, dy, b.split.own_means, [&](auto const& in) {
+      status made = detail::make_pair(stream, in, b.dgrad, b.wgrad, b.floats, key,
+                                      operand_role::dgrad_dy, operand_role::wgrad_dy);
+      if (made != status::success) return made;
+      made = detail::multiply_operands<Mode>(handle, stream, rest, b.dgrad, k.w, dx, 0.0f);
+      if (made != status::success) return made;
+      if constexpr (Recipe::w_gradient::passes_all) {
+        return detail::multiply_operands<Mode>(handle, stream, rest, b.wgrad, k.x, dw, 1.0f);
+      } else {  // the rule is for this gradient alone, not for what dW held before
+        auto const fresh = weights_at(b.fresh);
+        made = detail::multiply_operands<Mode>(handle, stream, rest, b.wgrad, k.x, fresh, 0.0f);
+        return made == status::success ? detail::add_scaled(stream.get(), dw, b.fresh, k.w_factors)
+                                       : made;
+      }
+    });
+    if constexpr (Recipe::splits_mean) {
+      if (s != status::success) return s;
+      s = b.split.add_back(stream, transposed(weights_at(k.weights)), b.split.own_means, dx);
+      if (s != status::success) return s;
+      s = add_rank_one(stream, dw, static_cast<float>(shape_.tokens),
+                       {b.split.own_means, static_cast<std::size_t>(shape_.outputs)},
+                       {k.x_means, static_cast<std::size_t>(shape_.inputs)});
+    }
+    if constexpr (!Recipe::x_gradient::passes_all) {
+      if (s == status::success) s = detail::scale_by(stream.get(), dx, k.x_factors);
+    }
+    return s;
   }
 
  private:
-  template <class Operand>
-  using made = detail::layer_operand<Operand, Mode>;
+  using kept_operands = detail::kept_operands<Recipe, Mode>;
+  using forward_operands = detail::forward_operands<Recipe, Mode>;
+  using backward_operands = detail::backward_operands<Recipe, Mode>;
+  static constexpr bool has_channels = Recipe::channels::percent > 0;
 
-  struct kept_operands {
-    made<typename Recipe::wgrad_x> x;
-    made<typename Recipe::dgrad_w> w;
-
-    kept_operands(detail::arena& memory, linear_shape s) noexcept
-        : x(memory, s.inputs, s.tokens), w(memory, s.inputs, s.outputs) {}
-  };
-  struct forward_operands {
-    made<typename Recipe::fprop_x> x;
-    made<typename Recipe::fprop_w> w;
-    float* floats;  // of an operand that is made of earlier codes
-
-    forward_operands(detail::arena& memory, linear_shape s) noexcept
-        : x(memory, s.tokens, s.inputs),
-          w(memory, s.outputs, s.inputs),
-          floats(memory.take<float>(
-              larger(detail::floats_for<typename Recipe::wgrad_x>(s.tokens * s.inputs),
-                     detail::floats_for<typename Recipe::dgrad_w>(s.outputs * s.inputs)))) {}
-  };
-  struct backward_operands {
-    made<typename Recipe::dgrad_dy> dgrad;
-    made<typename Recipe::wgrad_dy> wgrad;
-    float* floats;
-
-    backward_operands(detail::arena& memory, linear_shape s) noexcept
-        : dgrad(memory, s.tokens, s.outputs),
-          wgrad(memory, s.outputs, s.tokens),
-          floats(memory.take<float>(
-              detail::floats_for<typename Recipe::wgrad_dy>(s.tokens * s.outputs))) {}
-  };
-
-  [[nodiscard]] static matrix_index larger(matrix_index a, matrix_index b) noexcept {
-    return a > b ? a : b;
-  }
   template <class Matrix>
   [[nodiscard]] static bool has_shape(Matrix const& m, matrix_index rows,
                                       matrix_index columns) noexcept {
@@ -168,20 +147,74 @@ class linear {
     detail::arena memory(scratch);
     forward_operands const f(memory, shape_);
     if (!memory.fits(scratch)) return status::workspace_too_small;
+    float* const means = kept != nullptr ? kept->x_means : f.split.own_means;
+    workspace const rest = memory.rest(scratch);
+    return f.split.run(stream, x, means, [&](auto const& in) {
+      status s = make_forward(stream, in, w, f, key, kept);
+      if (s != status::success) return s;
+      s = detail::multiply_operands<Mode>(handle, stream, rest, f.x, f.w, y, 0.0f);
+      if constexpr (has_channels) {
+        if (s != status::success) return s;
+        s = f.channels.multiply(handle, stream, rest, in, w, f.x, y, key);
+      }
+      if constexpr (Recipe::splits_mean) {
+        if (s == status::success) s = f.split.add_back(stream, w, means, y);
+      }
+      return s == status::success && kept != nullptr ? keep_beside(stream, in, w, f, *kept) : s;
+    });
+  }
+
+  /// fprop's operands, and where a backward follows those that are kept for it.
+  template <class X, class W>
+  status make_forward(::cuda::stream_ref stream, X const& x, W const& w, forward_operands const& f,
+                      layer_key key, kept_operands const* kept) const {
     status s{};
-    if (kept != nullptr) {
+    if constexpr (has_channels) {
+      s = f.channels.separate(stream.get(), x, [&](auto const& main) {
+        return detail::make_one(stream, main, f.x, key, operand_role::fprop_x);
+      });
+      if (s == status::success && kept != nullptr) {
+        s = detail::make_later(stream, x, f.x, kept->x, f.floats, key, operand_role::fprop_x,
+                               operand_role::wgrad_x);
+      }
+    } else if (kept != nullptr) {
       s = detail::make_pair(stream, x, f.x, kept->x, f.floats, key, operand_role::fprop_x,
                             operand_role::wgrad_x);
-      if (s == status::success) {
-        s = detail::make_pair(stream, w, f.w, kept->w, f.floats, key, operand_role::fprop_w,
-                              operand_role::dgrad_w);
-      }
     } else {
       s = detail::make_one(stream, x, f.x, key, operand_role::fprop_x);
-      if (s == status::success) s = detail::make_one(stream, w, f.w, key, operand_role::fprop_w);
     }
     if (s != status::success) return s;
-    return detail::multiply_operands<Mode>(handle, stream, memory.rest(scratch), f.x, f.w, y, 0.0f);
+    return kept != nullptr ? detail::make_pair(stream, w, f.w, kept->w, f.floats, key,
+                                               operand_role::fprop_w, operand_role::dgrad_w)
+                           : detail::make_one(stream, w, f.w, key, operand_role::fprop_w);
+  }
+
+  /// What a backward needs beside codes: gradient factors, and W itself for the rank-one term.
+  template <class X, class W>
+  status keep_beside(::cuda::stream_ref stream, X const& x, W const& w, forward_operands const& f,
+                     kept_operands const& kept) const {
+    status s{};
+    if constexpr (!Recipe::x_gradient::passes_all) {
+      s = detail::gradient_factors<typename Recipe::x_gradient,
+                                   typename Recipe::fprop_x::quantizer>(stream.get(), x, f.x.view,
+                                                                        kept.x_factors);
+      if (s != status::success) return s;
+    }
+    if constexpr (!Recipe::w_gradient::passes_all) {
+      s = detail::gradient_factors<typename Recipe::w_gradient,
+                                   typename Recipe::fprop_w::quantizer>(stream.get(), w, f.w.view,
+                                                                        kept.w_factors);
+      if (s != status::success) return s;
+    }
+    if constexpr (Recipe::splits_mean) {
+      s = detail::copy_as_floats(stream.get(), w, weights_at(kept.weights));
+    }
+    return s;
+  }
+
+  [[nodiscard]] matrix_view<float> weights_at(float* data) const {
+    auto const count = static_cast<std::size_t>(shape_.outputs * shape_.inputs);
+    return *make_matrix_view(::cuda::std::span<float>(data, count), shape_.outputs, shape_.inputs);
   }
 
   linear_shape shape_;
