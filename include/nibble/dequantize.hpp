@@ -46,6 +46,7 @@ void dequantize(quantized_view<Block, ScaleLayout> const& in, Out const& result,
   constexpr matrix_index transform = Quantizer::transform_type::size;
   static_assert(std::is_same_v<typename Quantizer::block_type, std::remove_const_t<Block>>,
                 "got a view of other blocks than the quantizer makes");
+  static_assert(!std::is_const_v<typename Out::element_type>, "got a read-only matrix to write to");
   detail::require_ieee("nibble::dequantize");
   detail::require(result.extent(0) == in.rows() && result.extent(1) <= in.columns() &&
                       result.extent(1) > in.columns() - transform,

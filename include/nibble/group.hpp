@@ -12,6 +12,12 @@ struct group_extents {
   int columns;
 };
 
+/// Has an array of type In the extents of a group? What is no array answers for itself.
+template <class In, int Rows, int Columns>
+inline constexpr bool is_group_array =
+    std::rank_v<In> == 0 || (std::rank_v<In> == 1 && std::extent_v<In> == Columns) ||
+    (std::rank_v<In> == 2 && std::extent_v<In> == Rows && std::extent_v<In, 1> == Columns);
+
 /// Where a group lies in its matrix: what stochastic policies derive random numbers from.
 ///
 /// units   elements. index: of the group's first element in the row-major order of the whole

@@ -78,6 +78,8 @@ struct quantizer {
   /// The values of one group as they will be scaled: read, converted to float and transformed.
   template <class In>
   NIBBLE_HD constexpr void load(In const& in, float (&values)[rows_][columns_]) const noexcept {
+    static_assert(is_group_array<In, group.rows, group.columns>,
+                  "got an array of another size than this quantizer's group");
     for (int r = 0; r < group.rows; ++r) {
       for (int c = 0; c < group.columns; ++c) values[r][c] = element(in, r, c);
       transform_row(values[r]);

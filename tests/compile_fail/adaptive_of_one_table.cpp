@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// expect first: got a block with one table
+// expect: got a block with one table
 #include <nibble/nibble.hpp>
 #include <nibble/scaling/adaptive.hpp>
 

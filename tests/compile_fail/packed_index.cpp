@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // In a constant expression an index past the end does not compile.
-// expect: (outside|past the end|not a constant expression|constant expression)
+// expect: non-constant condition for static assertion|static_assert expression is not an integral constant expression
+// expect also: outside|past the end|read of dereferenced one-past-the-end|not an integral constant
 #include <nibble/block.hpp>
 
 inline constexpr nibble::packed<nibble::fp4_e2m1, 4> codes{};

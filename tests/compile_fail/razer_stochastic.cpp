@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// expect first: got stochastic rounding to special values
+// expect: got stochastic rounding to special values
 #include <nibble/nibble.hpp>
 #include <nibble/scaling/adaptive.hpp>
 

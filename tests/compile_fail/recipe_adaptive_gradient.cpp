@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// expect first: got four_over_six with stochastic rounding on a gradient .or another scale
+// expect: got four_over_six with stochastic rounding on a gradient .or another scale
 #include <nibble/recipes/if4.hpp>
 
 using parts = nibble::recipes::if4;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// expect first: got four_over_six with stochastic rounding on a gradient
+// expect: got four_over_six with stochastic rounding on a gradient
 #include <nibble/recipes/nvfp4.hpp>
 
 using parts = nibble::recipes::nvfp4;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// expect first: got a transform on one operand of a product only
+// expect: got a transform on one operand of a product only
 #include <nibble/recipes/quartet2.hpp>
 
 // One operand with fresh signs and one with the fixed ones: they would not cancel.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// expect first: got operand_source::requantized for an operand that the earlier product kept in bf16
+// expect: got operand_source::requantized for an operand that the earlier product kept in bf16
 #include <nibble/recipes/nvfp4.hpp>
 
 using parts = nibble::recipes::nvfp4;

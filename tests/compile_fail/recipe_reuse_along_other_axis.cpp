@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// expect first: got operand_source::forward for dgrad.s weights
+// expect: got operand_source::forward for dgrad.s weights
 #include <nibble/recipes/nvfp4.hpp>
 
 using parts = nibble::recipes::nvfp4;

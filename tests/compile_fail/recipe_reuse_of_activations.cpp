@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// expect first: got operand_source::forward for an operand of wgrad, which sums over tokens
+// expect: got operand_source::forward for an operand of wgrad, which sums over tokens
 #include <nibble/recipes/nvfp4.hpp>
 
 using parts = nibble::recipes::nvfp4;

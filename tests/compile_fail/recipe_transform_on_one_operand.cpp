@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// expect first: got a transform on one operand of a product only
+// expect: got a transform on one operand of a product only
 #include <nibble/recipes/nvfp4.hpp>
 
 using parts = nibble::recipes::nvfp4;

@@ -59,8 +59,11 @@ void clear_padding(quantized_view<Block, ScaleLayout> const& out) {
 template <class Quantizer, class In, class Block, class ScaleLayout>
 void require_shapes(In const& in, quantized_view<Block, ScaleLayout> const& out,
                     char const* function) {
-  static_assert(std::is_same_v<typename Quantizer::block_type, Block>,
+  static_assert(std::is_same_v<typename Quantizer::block_type, std::remove_const_t<Block>>,
                 "got a view of other blocks than the quantizer makes");
+  static_assert(!std::is_const_v<Block>, "got a read-only view to write blocks to");
+  static_assert(!std::is_integral_v<typename In::value_type>,
+                "got a matrix of integers; need float, nibble::bf16 or nibble::fp16");
   auto const need = shape_for<Quantizer, ScaleLayout>(in.extent(0), in.extent(1));
   auto const tiles = shape_for<Quantizer, ScaleLayout>(in.extent(0), in.extent(1), true);
   require(out.rows() == need.rows && out.columns() == need.columns,
