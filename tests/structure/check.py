@@ -56,6 +56,7 @@ FILES = {
     "hot_channels": Level(6, "matrix", False, False),
     "metrics": Level(6, "matrix", False, False),
     "io": Level(6, "matrix", False, False),
+    "matrix_io": Level(6, "matrix", False, False),
     "quantized_matrix": Level(6, "matrix", False, False),
     "threads": Level(6, "matrix", False, False),
     "transpose": Level(6, "matrix", False, False),
@@ -80,7 +81,7 @@ VERSION_PLACES = {
     "packaging/vcpkg/ports/nibble/vcpkg.json": r'"version-semver": "([^"]+)"',
 }
 
-SOURCES = ("*.hpp", "*.cuh", "*.cpp", "*.cu", "*.py", "*.cmake", "CMakeLists.txt")
+SOURCES = ("*.hpp", "*.cuh", "*.cppm", "*.cpp", "*.cu", "*.py", "*.cmake", "CMakeLists.txt")
 SOURCE_FOLDERS = ("include", "tests", "bench", "examples", "cmake", "packaging", "docs")
 SPDX = "SPDX-License-Identifier: Apache-2.0"
 
