@@ -12,11 +12,15 @@ struct group_extents {
   int columns;
 };
 
-/// Has an array of type In the extents of a group? What is no array answers for itself.
+/// Refuses arrays that are no group of this many values; what is no array answers for itself.
 template <class In, int Rows, int Columns>
-inline constexpr bool is_group_array =
-    std::rank_v<In> == 0 || (std::rank_v<In> == 1 && std::extent_v<In> == Columns) ||
-    (std::rank_v<In> == 2 && std::extent_v<In> == Rows && std::extent_v<In, 1> == Columns);
+NIBBLE_HD constexpr void check_group_array() noexcept {
+  constexpr bool is_row = std::rank_v<In> == 1 && std::extent_v<In> == Columns;
+  constexpr bool is_tile =
+      std::rank_v<In> == 2 && std::extent_v<In> == Rows && std::extent_v<In, 1> == Columns;
+  static_assert(!std::is_array_v<In> || is_row || is_tile,
+                "got an array of another size than this quantizer's group");
+}
 
 /// Where a group lies in its matrix: what stochastic policies derive random numbers from.
 ///

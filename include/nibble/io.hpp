@@ -100,7 +100,8 @@ class each_as_float {
   constexpr auto parse(std::format_parse_context& context) {
     auto const* const first = std::to_address(context.begin());
     auto const end = std::formatter<float>().parse(context);
-    specification_ = std::string_view(first, static_cast<std::size_t>(std::to_address(end) - first));
+    specification_ =
+        std::string_view(first, static_cast<std::size_t>(std::to_address(end) - first));
     return end;
   }
 
@@ -131,7 +132,8 @@ struct std::formatter<nibble::packed<T, N>> : nibble::detail::each_as_float {
   auto format(nibble::packed<T, N> const& p, Context& context) const {
     auto text = this->text_of();
     return this->write(
-        nibble::detail::list_text(text, N, [&](int i) { return static_cast<float>(p[i]); }), context);
+        nibble::detail::list_text(text, N, [&](int i) { return static_cast<float>(p[i]); }),
+        context);
   }
 };
 

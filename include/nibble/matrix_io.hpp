@@ -79,8 +79,7 @@ template <class TextOf, class T, class Extents, class Layout, class Accessor>
       row.push_back(text_of(static_cast<float>(s.matrix(r, c))));
     }
   }
-  return shape_text(rows, columns) +
-         aligned(cells, columns > s.most.columns, rows > s.most.rows);
+  return shape_text(rows, columns) + aligned(cells, columns > s.most.columns, rows > s.most.rows);
 }
 
 template <class TextOf, class Block, class ScaleLayout>

@@ -15,8 +15,7 @@ namespace nibble {
 ///
 /// shape   group: the smallest piece it works on, 1x16 for NVFP4, 16x16 for square tiles, 1x128 for
 ///         a transform of 128. A call takes a group of floats (an mdspan or anything with in(i, j),
-///         or an array) and returns its blocks: one Block, or a block_group where there are
-///         several.
+///         or an array of its size) and returns its blocks: one Block, or a block_group of several.
 /// rule    transform each row; choose a scale for each tile; multiply by its encode factor (divide,
 ///         for a scaling that divides); round; correct.
 /// errors  total: see the policies for NaN, infinity and zero.
@@ -78,8 +77,7 @@ struct quantizer {
   /// The values of one group as they will be scaled: read, converted to float and transformed.
   template <class In>
   NIBBLE_HD constexpr void load(In const& in, float (&values)[rows_][columns_]) const noexcept {
-    static_assert(is_group_array<In, group.rows, group.columns>,
-                  "got an array of another size than this quantizer's group");
+    check_group_array<In, group.rows, group.columns>();
     for (int r = 0; r < group.rows; ++r) {
       for (int c = 0; c < group.columns; ++c) values[r][c] = element(in, r, c);
       transform_row(values[r]);
