@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -16,6 +17,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace train_lm {
 
@@ -36,43 +38,74 @@ inline std::string destination_of(std::string const& path) {
 
 }  // namespace atomic_file_detail
 
+/// A file that takes another's place at once, when all of it is written; nothing is left of it
+/// unless it was.
+class atomic_file {
+ public:
+  /// errors  std::runtime_error for a path that no file can have.
+  explicit atomic_file(std::string const& asked)
+      : path_{atomic_file_detail::destination_of(asked)}, temporary_{path_ + ".XXXXXX"} {
+    file_ = ::mkstemp(temporary_.data());
+    if (file_ < 0) fail("create a file beside");
+  }
+  atomic_file(atomic_file const&) = delete;
+  atomic_file& operator=(atomic_file const&) = delete;
+  ~atomic_file() {
+    if (file_ < 0) return;
+    ::close(file_);
+    ::unlink(temporary_.c_str());
+  }
+
+  /// Writes bytes at a place; places may come in any order.
+  /// errors  std::system_error.
+  void write_at(std::uint64_t offset, std::string_view bytes) {
+    while (!bytes.empty()) {
+      ::ssize_t const written =
+          ::pwrite(file_, bytes.data(), bytes.size(), static_cast<::off_t>(offset));
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) fail("write");
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+      offset += static_cast<std::uint64_t>(written);
+    }
+  }
+
+  /// Flushes the file to the disk and lets it replace the one at the path.
+  /// errors  std::system_error; the file at the path is then what it was.
+  void commit() {
+    mode_t const mask = ::umask(0);  // mkstemp gives 0600; a result is as readable as other files
+    ::umask(mask);
+    if (::fchmod(file_, 0666 & ~mask) != 0) fail("set the mode of");
+    if (::fsync(file_) != 0) fail("flush");
+    if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail("replace");
+    ::close(std::exchange(file_, -1));
+    // The new name is on the disk only once its directory is.
+    std::size_t const slash = path_.rfind('/');
+    std::string const folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
+    int const directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY);
+    if (directory >= 0) {
+      ::fsync(directory);
+      ::close(directory);
+    }
+  }
+
+ private:
+  [[noreturn]] void fail(char const* what) const {
+    throw std::system_error(errno, std::generic_category(),
+                            std::string{"cannot "} + what + " " + path_);
+  }
+
+  std::string path_, temporary_;
+  int file_ = -1;
+};
+
 /// Replaces the file at path by one with these bytes: a temporary file beside it is written,
 /// flushed to the disk and renamed.
 /// errors  std::runtime_error (std::system_error where the system refuses); the file at path is
 ///         then what it was.
-inline void write_atomically(std::string const& asked, std::string_view bytes) {
-  std::string const path = atomic_file_detail::destination_of(asked);
-  std::string temporary = path + ".XXXXXX";
-  int const file = ::mkstemp(temporary.data());
-  auto const fail = [&](char const* what) {
-    std::error_code const code{errno, std::generic_category()};
-    if (file >= 0) {
-      ::close(file);
-      ::unlink(temporary.c_str());
-    }
-    throw std::system_error(code, std::string{"cannot "} + what + " " + path);
-  };
-  if (file < 0) fail("create a file beside");
-  while (!bytes.empty()) {
-    ::ssize_t const written = ::write(file, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail("write");
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  mode_t const mask = ::umask(0);  // mkstemp gives 0600; a result is as readable as any other file
-  ::umask(mask);
-  if (::fchmod(file, 0666 & ~mask) != 0) fail("set the mode of");
-  if (::fsync(file) != 0) fail("flush");
-  if (std::rename(temporary.c_str(), path.c_str()) != 0) fail("replace");
-  ::close(file);
-  // The new name is on the disk only once its directory is.
-  std::size_t const slash = path.rfind('/');
-  std::string const folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  int const directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY);
-  if (directory >= 0) {
-    ::fsync(directory);
-    ::close(directory);
-  }
+inline void write_atomically(std::string const& path, std::string_view bytes) {
+  atomic_file file{path};
+  file.write_at(0, bytes);
+  file.commit();
 }
 
 /// errors  std::runtime_error unless write_atomically could begin; leaves nothing behind.

@@ -168,29 +168,42 @@ inline std::uint64_t checked_size(std::vector<std::uint64_t> const& shape, std::
 
 }  // namespace safetensors_detail
 
-/// Reads a file's bytes.
-/// errors  safetensors_error, for anything but a well-formed file whose tensors fill it without
-///         overlap or gap; memory use is bounded by the size of the input.
-inline tensor_file parse_safetensors(std::string_view bytes) {
-  using namespace safetensors_detail;
-  std::uint64_t header_size = 0;
-  if (bytes.size() < 8) refuse("shorter than its length field");
-  for (std::size_t i = 8; i-- > 0;) {
-    header_size = header_size << 8 | static_cast<std::uint8_t>(bytes[i]);
-  }
-  if (header_size > (100u << 20) || header_size > bytes.size() - 8)
-    refuse("the header is too long");
-  std::string_view const header = bytes.substr(8, header_size);
-  std::string_view const data = bytes.substr(8 + header_size);
-  if (header.empty() || header.front() != '{') refuse("the header is not a JSON object");
+/// Where a tensor lies: bytes [begin, end) of a file's data.
+struct tensor_place {
+  std::string dtype;
+  std::vector<std::uint64_t> shape;
+  std::uint64_t begin = 0, end = 0;
+};
 
+/// What a file's header says.
+struct tensor_layout {
+  std::map<std::string, tensor_place> tensors;
+  std::map<std::string, std::string> metadata;
+};
+
+/// The size of the header, from the first bytes of a file.
+/// errors  safetensors_error unless there are eight bytes, and a header of that size fits the file.
+inline std::uint64_t header_size_of(std::string_view start, std::uint64_t file_size) {
+  using namespace safetensors_detail;
+  std::uint64_t size = 0;
+  if (start.size() < 8) refuse("shorter than its length field");
+  for (std::size_t i = 8; i-- > 0;) size = size << 8 | static_cast<std::uint8_t>(start[i]);
+  if (size > (100u << 20) || size > file_size - 8) refuse("the header is too long");
+  return size;
+}
+
+/// Reads a header, so that the tensors can be read one at a time.
+/// errors  safetensors_error, unless the tensors fill `data_size` bytes without overlap or gap.
+inline tensor_layout parse_layout(std::string_view header, std::uint64_t data_size) {
+  using namespace safetensors_detail;
+  if (header.empty() || header.front() != '{') refuse("the header is not a JSON object");
   header_reader reader;
   nlohmann::json::sax_parse(header.begin(), header.end(), &reader);
 
-  tensor_file file;
-  file.metadata = std::move(reader.metadata);
+  tensor_layout layout;
+  layout.metadata = std::move(reader.metadata);
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
-  for (auto const& [name, each] : reader.entries) {
+  for (auto& [name, each] : reader.entries) {
     if (!each.dtype || !each.shape || !each.offsets)
       refuse("the tensor " + printable(name) + " lacks a key");
     auto const element = element_size(*each.dtype);
@@ -198,53 +211,73 @@ inline tensor_file parse_safetensors(std::string_view bytes) {
     if (each.offsets->size() != 2)
       refuse("the tensor " + printable(name) + " has no begin and end");
     std::uint64_t const begin = each.offsets->front(), end = each.offsets->back();
-    if (begin > end || end > data.size())
+    if (begin > end || end > data_size)
       refuse("the tensor " + printable(name) + " is outside the file");
     if (end - begin != checked_size(*each.shape, *element)) {
       refuse("the tensor " + printable(name) + " has a shape that does not fit its bytes");
     }
     ranges.emplace_back(begin, end);
+    layout.tensors[name] = {std::move(*each.dtype), std::move(*each.shape), begin, end};
   }
-  // Before anything is copied: overlapping tensors could ask for far more memory than the file has.
   std::sort(ranges.begin(), ranges.end());
   std::uint64_t covered = 0;
   for (auto const& [begin, end] : ranges) {
     if (begin != covered) refuse("tensors overlap or leave a gap");
     covered = end;
   }
-  if (covered != data.size()) refuse("bytes follow the last tensor");
-  for (auto& [name, each] : reader.entries) {
-    std::uint64_t const begin = each.offsets->front(), end = each.offsets->back();
-    file.tensors[name] = {std::move(*each.dtype), std::move(*each.shape),
-                          std::string{data.substr(begin, end - begin)}};
+  if (covered != data_size) refuse("bytes follow the last tensor");
+  return layout;
+}
+
+/// Reads a file's bytes.
+/// errors  safetensors_error, for anything but a well-formed file whose tensors fill it without
+///         overlap or gap; memory use is bounded by the size of the input.
+inline tensor_file parse_safetensors(std::string_view bytes) {
+  std::uint64_t const header_size = header_size_of(bytes, bytes.size());
+  std::string_view const data = bytes.substr(8 + header_size);
+  tensor_layout layout = parse_layout(bytes.substr(8, header_size), data.size());
+  tensor_file file;
+  file.metadata = std::move(layout.metadata);
+  for (auto& [name, each] : layout.tensors) {
+    file.tensors[name] = {std::move(each.dtype), std::move(each.shape),
+                          std::string{data.substr(each.begin, each.end - each.begin)}};
   }
   return file;
 }
 
-/// The bytes of a file, tensors in the order of their names.
-/// errors  safetensors_error where a tensor's bytes do not fit its type and shape, or a name is
+/// The bytes of a file in front of its data.
+/// errors  safetensors_error where a tensor's place does not fit its type and shape, or a name is
 ///         taken by the format.
-inline std::string format_safetensors(tensor_file const& file) {
+inline std::string format_layout(tensor_layout const& layout) {
   using namespace safetensors_detail;
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!file.metadata.empty()) header["__metadata__"] = file.metadata;
-  std::string data;
-  for (auto const& [name, each] : file.tensors) {
+  if (!layout.metadata.empty()) header["__metadata__"] = layout.metadata;
+  for (auto const& [name, each] : layout.tensors) {
     auto const element = element_size(each.dtype);
     if (name == "__metadata__" || !element || each.shape.size() > 8 ||
-        each.bytes.size() != checked_size(each.shape, *element)) {
+        each.end - each.begin != checked_size(each.shape, *element)) {
       throw safetensors_error("cannot store the tensor " + printable(name));
     }
-    header[name] = {{"dtype", each.dtype},
-                    {"shape", each.shape},
-                    {"data_offsets", {data.size(), data.size() + each.bytes.size()}}};
-    data += each.bytes;
+    header[name] = {
+        {"dtype", each.dtype}, {"shape", each.shape}, {"data_offsets", {each.begin, each.end}}};
   }
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');  // data then begins at a multiple of eight
   std::string bytes;
   for (int i = 0; i < 8; ++i) bytes += static_cast<char>(text.size() >> (8 * i) & 0xff);
-  return bytes + text + data;
+  return bytes + text;
+}
+
+/// The bytes of a file, tensors in the order of their names.
+/// errors  as format_layout.
+inline std::string format_safetensors(tensor_file const& file) {
+  tensor_layout layout{{}, file.metadata};
+  std::string data;
+  for (auto const& [name, each] : file.tensors) {
+    layout.tensors[name] = {each.dtype, each.shape, data.size(), data.size() + each.bytes.size()};
+    data += each.bytes;
+  }
+  return format_layout(layout) + data;
 }
 
 }  // namespace train_lm
