@@ -125,3 +125,24 @@ TEST_CASE("minimum prefers a number to a NaN on either side") {
   CHECK(arch::minimum(1.0f, nan) == 1.0f);
   CHECK(arch::minimum(nan, nan) != arch::minimum(nan, nan));
 }
+
+namespace {
+
+/// 2688 / divisor but no more than the largest float, 1 where the divisor is 0.
+float clamped_quotient(std::uint32_t const volatile& divisor_bits) {
+  float const divisor = float_from_bits(divisor_bits);
+  float const quotient =
+      arch::minimum(arch::divide(2688.0f, divisor), nibble::detail::largest_float);
+  return arch::equal(divisor, 0) || arch::equal(quotient, 0) ? 1.0f : quotient;
+}
+
+}  // namespace
+
+TEST_CASE("a quotient that overflows does not make a zero of its divisor") {
+  std::uint32_t volatile bits = 0;
+  CHECK(clamped_quotient(bits) == 1);
+  for (std::uint32_t const tiny : {0x0000'0001u, 0x006C'E3EEu, 0x0080'0000u}) {
+    bits = tiny;
+    CHECK(clamped_quotient(bits) == nibble::detail::largest_float);
+  }
+}

@@ -4,44 +4,15 @@
 
 #include <nibble/nibble.hpp>
 
+#include "corpus.hpp"
+
 namespace {
 
 namespace format = nibble::format;
 
-struct digest {
-  std::uint64_t state = 0x9E37'79B9'7F4A'7C15u;
-
-  void take(std::uint64_t word) {
-    state = (state ^ word) * 0xD6E8'FEB8'6659'FD93u;
-    state ^= state >> 32;
-  }
-  /// A float by its bits; which NaN an operation yields is nobody's promise.
-  void take(float value) {
-    std::uint32_t const bits = nibble::detail::float_bits(value);
-    take(std::uint64_t{(bits & 0x7FFF'FFFFu) > 0x7F80'0000u ? 0x7FC0'0000u : bits});
-  }
-};
-
-/// Word i of the corpus, made of integers alone.
-std::uint64_t word(std::uint64_t i) {
-  std::uint64_t x = (i + 1) * 0x9E37'79B9'7F4A'7C15u;
-  x = (x ^ x >> 30) * 0xBF58'476D'1CE4'E5B9u;
-  x = (x ^ x >> 27) * 0x94D0'49BB'1331'11EBu;
-  return x ^ x >> 31;
-}
-
-/// Any float, a float of ordinary size, or one with few mantissa bits, so that ties are common.
-float number(std::uint64_t i) {
-  std::uint64_t const w = word(i);
-  auto bits = static_cast<std::uint32_t>(w);
-  if (w >> 62 != 0) {
-    bits = (bits & 0x807F'FFFFu) | (112u + static_cast<std::uint32_t>(w >> 40) % 26u) << 23;
-  }
-  if ((w >> 61 & 1) != 0) {
-    bits &= 0xFFF0'0000u;
-  }
-  return nibble::detail::float_from_bits(bits);
-}
+using corpus::digest;
+using corpus::number;
+using corpus::word;
 
 template <format::float_format Format>
 void convert(digest& d) {
@@ -189,6 +160,22 @@ void choose_scales(digest& d, int calls) {
   }
 }
 
+/// The tensor scales of any amax, tiny and infinite ones too, and the factors of blocks under them.
+void derive_scales(digest& d) {
+  using nvfp4 = nibble::quantizer<>;
+  for (std::uint64_t i = 0; i != 8192; ++i) {
+    auto const bits = static_cast<std::uint32_t>(word(i)) & 0x7FFF'FFFFu;
+    auto const factors =
+        nvfp4::prepare({nibble::detail::float_from_bits(i % 4 != 0 ? bits : bits >> (i % 32))});
+    auto const scale =
+        nibble::fp8_e4m3::from_bits(static_cast<std::uint32_t>(word(i) >> 40) & 0x7Fu);
+    d.take(factors.encode);
+    d.take(factors.decode);
+    d.take(nvfp4::multiplier(scale, factors));
+    d.take(nvfp4::outer::decode<nibble::fp4_e2m1>(static_cast<float>(scale), factors));
+  }
+}
+
 void quantize(digest& d) {
   namespace scaling = nibble::scaling;
   namespace tensor_scale = nibble::tensor_scale;
@@ -249,6 +236,7 @@ int main() {
   convert<format::bf16>(d);
   convert<format::fp16>(d);
   calculate(d);
+  derive_scales(d);
   quantize(d);
   std::printf("%016llx\n", static_cast<unsigned long long>(d.state));
 }

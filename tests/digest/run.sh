@@ -1,24 +1,31 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Builds digest.cpp with every compiler found and every flag that could change a float, and holds each
-# against expected.txt; what nibble refuses must be refused with its own message.
+# Builds digest.cpp and matrices.cpp with every compiler found and every flag that could change a float,
+# and holds what each prints against expected.txt; what nibble refuses must be refused with its own message.
 #
-#   run.sh [--quick] [COMPILER...]     --quick: few flags, for each commit; without COMPILER: all found
+#   run.sh [--quick] [--cccl FOLDER] [COMPILER...]
+#
+# --quick    few flags, for each commit
+# --cccl     where CCCL is, without which matrices.cpp is left out
+# COMPILER   without one: all that are found
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 include=$here/../../include
-expected=$(<"$here/expected.txt")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-quick=
-if [ "${1:-}" = --quick ]; then
-  quick=1
+quick= cccl=
+compilers=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --quick) quick=1 ;;
+    --cccl) cccl=$2; shift ;;
+    *) compilers+=("$1") ;;
+  esac
   shift
-fi
-compilers=("$@")
+done
 if [ ${#compilers[@]} -eq 0 ]; then
-  for name in g++-11 g++-12 g++-13 g++-14 g++-15 clang++-14 clang++-16 clang++-19 nvcc; do
+  for name in g++-{11,12,13,14,15} clang++-{14,15,16,17,18,19,20} nvcc; do
     command -v $name > /dev/null && compilers+=($name)
   done
   [ ${#compilers[@]} -gt 0 ] || compilers=("${CXX:-c++}")
@@ -43,22 +50,29 @@ equal_or_refused=()
   "-O2 -fno-signed-zeros"
   "-O3 -march=native -fassociative-math -freciprocal-math -fno-signed-zeros -fno-trapping-math"
   "-O2 -m32 -mfpmath=387")
+# Whole matrices take twenty times as long to compile: the flags that reach most.
+matrices=("-O3 -march=native -ffp-contract=fast")
+[ -n "$quick" ] || matrices+=("-O0" "-O2" "-O3 -march=native -mno-fma" "-O2 -DNDEBUG -std=c++2b" "-Os -m32 -msse2 -mfpmath=sse")
 # Flags that must be refused.
 refused=("-O2 -ffast-math")
 [ -n "$quick" ] || refused+=("-Ofast" "-O2 -ffinite-math-only" "-O3 -ffast-math -march=native")
 
 compile() {  # COMPILER FLAGS SOURCE PROGRAM
+  local system=()
+  [ -z "$cccl" ] || system=(-isystem "$cccl")
   # shellcheck disable=SC2086  # the flags are words
   case $1 in
     *nvcc) $1 -std=c++20 -arch=sm_90 -x cu -I "$include" $2 "$3" -o "$4" ;;
-    *) $1 -std=c++20 $2 -I "$include" "$3" -o "$4" ;;
+    *) $1 -std=c++20 $2 -I "$include" "${system[@]}" "$3" -pthread -o "$4" ;;
   esac > "$4.log" 2>&1
 }
 
-build_and_run() {  # CONTRACT COMPILER FLAGS: prints a line; returns 1 on a breach
-  local contract=$1 compiler=$2 flags=$3 out verdict
+build_and_run() {  # SOURCE CONTRACT COMPILER FLAGS: prints a line; returns 1 on a breach
+  local source=$1 contract=$2 compiler=$3 flags=$4 out verdict
+  local expected
+  expected=$(sed -n "s/^$source //p" "$here/expected.txt")
   out=$(mktemp -p "$work")
-  if compile "$compiler" "$flags" "$here/digest.cpp" "$out"; then
+  if compile "$compiler" "$flags" "$here/$source.cpp" "$out"; then
     verdict=$("$out") || verdict="exit status $?"
   elif grep -q "nibble keeps bits" "$out.log"; then
     verdict=refused
@@ -70,30 +84,32 @@ build_and_run() {  # CONTRACT COMPILER FLAGS: prints a line; returns 1 on a brea
   case $contract:$verdict in
     *:"unavailable here" | equal:"$expected" | any:"$expected" | any:refused | refused:refused) ;;
     *)
-      echo "WRONG $compiler $flags: $verdict"
+      echo "WRONG $compiler $flags: $source: $verdict"
       return 1 ;;
   esac
-  echo "ok    $compiler $flags: $verdict"
+  echo "ok    $compiler $flags: $source: $verdict"
 }
 printf '#include <cstdio>\nint main() { return std::printf("plain\\n") < 0; }\n' > "$work/plain.cpp"
 export -f compile build_and_run
-export here include expected work
+export here include cccl work
 
 {
   for compiler in "${compilers[@]}"; do
     case $compiler in
       *nvcc)
-        for flags in "${equal_nvcc[@]}"; do printf '%s\0' equal "$compiler" "$flags"; done
-        printf '%s\0' refused "$compiler" "-Xcompiler=-ffast-math"
+        for flags in "${equal_nvcc[@]}"; do printf '%s\0' digest equal "$compiler" "$flags"; done
+        printf '%s\0' digest refused "$compiler" "-Xcompiler=-ffast-math"
         continue ;;
     esac
-    for flags in "${equal[@]}"; do printf '%s\0' equal "$compiler" "$flags"; done
-    for flags in "${equal_or_refused[@]}"; do printf '%s\0' any "$compiler" "$flags"; done
-    for flags in "${refused[@]}"; do printf '%s\0' refused "$compiler" "$flags"; done
+    for flags in "${equal[@]}"; do printf '%s\0' digest equal "$compiler" "$flags"; done
+    for flags in "${equal_or_refused[@]}"; do printf '%s\0' digest any "$compiler" "$flags"; done
+    for flags in "${refused[@]}"; do printf '%s\0' digest refused "$compiler" "$flags"; done
+    [ -n "$cccl" ] || continue
+    for flags in "${matrices[@]}"; do printf '%s\0' matrices equal "$compiler" "$flags"; done
   done
-} | xargs -0 -n 3 -P "$(nproc)" bash -c 'build_and_run "$@"' _ > "$work/lines" || failed=1
+} | xargs -0 -n 4 -P "${NIBBLE_JOBS:-$(nproc)}" bash -c 'build_and_run "$@"' _ > "$work/lines" || failed=1
 sort "$work/lines"
-matched=$(grep -c "$expected\$" "$work/lines")
-echo "$matched builds print $expected, $(grep -c 'refused$' "$work/lines") are refused," \
+matched=$(grep -cE ': [0-9a-f]{16}$' <(grep '^ok' "$work/lines"))
+echo "$matched builds print the digest expected, $(grep -c 'refused$' "$work/lines") are refused," \
   "$(grep -c 'unavailable here$' "$work/lines") are unavailable, $(grep -c '^WRONG' "$work/lines") are wrong"
 [ -z "${failed:-}" ] && [ "$matched" -gt 0 ]

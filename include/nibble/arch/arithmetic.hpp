@@ -38,10 +38,11 @@ namespace nibble::arch {
   return value;
 }
 
-/// The same before g++ 12, which hides -fassociative-math and -freciprocal-math from headers;
+/// The same before g++ 12, which hides -fassociative-math and -freciprocal-math from headers, and under
+/// g++ 13, which takes the divisor of a quotient above the largest float for 0 (14 does not);
 /// elsewhere products and quotients need no barrier, so that loops over them vectorise.
 [[nodiscard]] NIBBLE_HD constexpr float settled(float value) noexcept {
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 12
+#if defined(__GNUC__) && !defined(__clang__) && (__GNUC__ < 12 || __GNUC__ == 13)
   return opaque(value);
 #else
   return value;
