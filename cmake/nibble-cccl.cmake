@@ -28,7 +28,8 @@ function(nibble_cccl_includes out dir)
 endfunction()
 
 # Sets <out> to the include directories and <origin> to where they come from: a folder that the user
-# names, the CUDA Toolkit, an installed CCCL, in that order.
+# names, the CUDA Toolkit, one of the further folders (where nibble itself is installed), an installed
+# CCCL, in that order.
 function(nibble_find_cccl out origin)
   set(found "")
   set(from "")
@@ -60,6 +61,12 @@ function(nibble_find_cccl out origin)
       endif()
     endforeach()
   endif()
+  foreach(root IN LISTS ARGN)
+    if(NOT found)
+      nibble_cccl_includes(found "${root}")
+      set(from "${root}")
+    endif()
+  endforeach()
   if(NOT found)
     find_package(CCCL 3 QUIET CONFIG COMPONENTS libcudacxx)
     if(TARGET libcudacxx::libcudacxx)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Consumes the library in one way (MODE), in one language (LANGUAGE), below the folder WORK.
+# Consumes the library in one way (MODE), in one language (LANGUAGE), below the folder WORK. By hand, with
+# -D DISTFILES=FOLDER that holds NVIDIA's wheel of CCCL, the mode vcpkg tries the port of CCCL too.
 cmake_minimum_required(VERSION 3.25)
 
 file(REMOVE_RECURSE "${WORK}")
@@ -12,7 +13,8 @@ endfunction()
 
 set(compilers -DCMAKE_CXX_COMPILER=${CXX_COMPILER})
 if(LANGUAGE STREQUAL "CUDA")
-  list(APPEND compilers -DCMAKE_CUDA_COMPILER=${CUDA_COMPILER} -DCMAKE_CUDA_ARCHITECTURES=90a)
+  list(APPEND compilers -DCMAKE_CUDA_COMPILER=${CUDA_COMPILER} -DCMAKE_CUDA_ARCHITECTURES=90a
+    -DCMAKE_CUDA_HOST_COMPILER=${CXX_COMPILER})
 endif()
 
 # Installs to a folder, moves that, and sets `prefix`: a package must not remember where it was.
@@ -48,7 +50,15 @@ function(must_be_refused source regex)
   endif()
 endfunction()
 
-if(MODE STREQUAL "package")
+if(MODE STREQUAL "plain")
+  if(LANGUAGE STREQUAL "CUDA")
+    run("${CUDA_COMPILER}" -std=c++20 -arch=sm_90a -ccbin "${CXX_COMPILER}" -I "${NIBBLE_SOURCE}/include"
+      "${here}/main.cpp" "${here}/kernel.cu" -o "${WORK}/consumer")
+  else()
+    run("${CXX_COMPILER}" -std=c++20 -I "${NIBBLE_SOURCE}/include" "${here}/main.cpp" -o "${WORK}/consumer")
+  endif()
+  run("${WORK}/consumer")
+elseif(MODE STREQUAL "package")
   install_moved()
   build_and_run("${here}/package" -DCMAKE_PREFIX_PATH=${prefix})
 elseif(MODE STREQUAL "component")
@@ -63,6 +73,29 @@ elseif(MODE STREQUAL "refused")
   endforeach()
   must_be_refused("${here}/package" "component[ \n]+cublas[ \n]+needs[ \n]+cuBLASLt"
     -DCMAKE_PREFIX_PATH=${prefix} -DCOMPONENTS=cublas)
+elseif(MODE STREQUAL "vcpkg")
+  include("${here}/vcpkg.cmake")
+  set(ports "${NIBBLE_SOURCE}/packaging/vcpkg/ports")
+  file(GLOB manifests "${ports}/*/vcpkg.json")
+  foreach(manifest IN LISTS manifests)
+    file(READ "${manifest}" text)
+    string(JSON name GET "${text}" name)
+    if(NOT EXISTS "${ports}/${name}/portfile.cmake")
+      message(FATAL_ERROR "${manifest} is not in the folder of its port")
+    endif()
+  endforeach()
+  vcpkg_build_port(package "${ports}" nibble "${WORK}")
+  if(NOT EXISTS "${package}/share/nibble/usage")
+    message(FATAL_ERROR "nibble: no share/nibble/usage")
+  endif()
+  file(COPY "${package}/" DESTINATION "${WORK}/installed")
+  if(DISTFILES)
+    vcpkg_build_port(package "${ports}" nvidia-cccl "${WORK}")
+    file(COPY "${package}/" DESTINATION "${WORK}/installed")
+    build_and_run("${here}/package" -DCMAKE_PREFIX_PATH=${WORK}/installed -DMATRIX=ON)
+  else()
+    build_and_run("${here}/package" -DCMAKE_PREFIX_PATH=${WORK}/installed)
+  endif()
 elseif(MODE STREQUAL "subdirectory")
   build_and_run("${here}/subdirectory" -DNIBBLE_SOURCE=${NIBBLE_SOURCE})
 elseif(MODE STREQUAL "fetch_content")

@@ -4,18 +4,24 @@ import os
 
 from conan import ConanFile
 from conan.tools.build import can_run
-from conan.tools.cmake import CMake, cmake_layout
+from conan.tools.cmake import CMake, CMakeToolchain, cmake_layout
 
 
 class NibbleTestConan(ConanFile):
     settings = "os", "arch", "compiler", "build_type"
-    generators = "CMakeDeps", "CMakeToolchain"
+    generators = "CMakeDeps"
 
     def requirements(self):
         self.requires(self.tested_reference_str)
 
     def layout(self):
         cmake_layout(self)
+
+    def generate(self):
+        toolchain = CMakeToolchain(self)
+        # CMake before 3.25.2 stops at the toolchain's C++20 while it looks for nvcc.
+        toolchain.variables["CMAKE_CUDA_STANDARD"] = 17
+        toolchain.generate()
 
     def build(self):
         cmake = CMake(self)
