@@ -67,6 +67,8 @@ class ShardedWeight(torch.Tensor):
         return self._amaxes
 
     def fsdp_pre_all_gather(self, mesh, outer_size, outer_stride, module, mp_policy):
+        if mesh.size() == 1:
+            raise RuntimeError("nibble: got one process, which has nothing to gather; leave shard_weights out")
         rows, columns = self._tensor.shape
         amaxes = self._shared_amaxes(module, mesh.get_group())
         data, _ = ops.operands(self._tensor, "weight", module.streams, module.seed, module.recipe, False, amaxes, [])

@@ -63,6 +63,12 @@ class Linear(nn.Linear):
         made._set(recipe, mode, seed, layer, groups, parts, delayed)
         return made
 
+    def reset_parameters(self):
+        super().reset_parameters()
+        if "streams" in self._buffers:  # of a layer that was made on the meta device and has memory now
+            with torch.no_grad():
+                self.streams.copy_(streams(self.layer))
+
     def forward(self, x):
         kind = x.device.type
         if torch.is_autocast_enabled(kind):

@@ -40,7 +40,7 @@ class device_kernels final : public recipe_kernels {
 
  public:
   [[nodiscard]] facts facts_of(role r) const override {
-    return with_role(r, []<role Role>() { return facts_for<quantizer<Role>>(); });
+    return with_role(r, [&]<role Role>() { return facts_for<quantizer<Role>>(); });
   }
   [[nodiscard]] layout layout_of(role r, std::int64_t rows, std::int64_t columns) const override {
     return with_role(r, [&]<role Role>() { return layout_for<quantizer<Role>>(rows, columns); });

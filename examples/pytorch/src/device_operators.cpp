@@ -20,13 +20,11 @@ processor::~processor() {
 }
 queue processor::stream() const { return stream_; }
 Tensor processor::readable(Tensor const& t) const {
-  TORCH_CHECK(t.scalar_type() == at::kFloat || t.scalar_type() == at::kBFloat16,
-              "nibble: got a tensor of ", t.scalar_type(), "; need float32 or bfloat16");
+  require_known(t.scalar_type(), "a tensor");
   return t.contiguous();
 }
 at::ScalarType processor::written_type(at::ScalarType wanted) const {
-  TORCH_CHECK(wanted == at::kFloat || wanted == at::kBFloat16, "nibble: got a result of ", wanted,
-              "; need float32 or bfloat16");
+  require_known(wanted, "a result");
   return wanted;
 }
 

@@ -17,7 +17,7 @@ template <class Recipe>
 class host_kernels final : public recipe_kernels {
  public:
   [[nodiscard]] facts facts_of(role r) const override {
-    return with_role(r, []<role Role>() { return facts_for<quantizer_of<Recipe, Role>>(); });
+    return with_role(r, [&]<role Role>() { return facts_for<quantizer_of<Recipe, Role>>(); });
   }
   [[nodiscard]] layout layout_of(role r, std::int64_t rows, std::int64_t columns) const override {
     return with_role(

@@ -9,13 +9,11 @@ processor::processor(Tensor const&) {}
 processor::~processor() = default;
 queue processor::stream() const { return stream_; }
 Tensor processor::readable(Tensor const& t) const {
-  TORCH_CHECK(t.scalar_type() == at::kFloat || t.scalar_type() == at::kBFloat16,
-              "nibble: got a tensor of ", t.scalar_type(), "; need float32 or bfloat16");
+  require_known(t.scalar_type(), "a tensor");
   return t.to(at::kFloat).contiguous();  // exact, so the codes are those of the tensor as it was
 }
 at::ScalarType processor::written_type(at::ScalarType wanted) const {
-  TORCH_CHECK(wanted == at::kFloat || wanted == at::kBFloat16, "nibble: got a result of ", wanted,
-              "; need float32 or bfloat16");
+  require_known(wanted, "a result");
   return at::kFloat;
 }
 
@@ -28,8 +26,7 @@ std::vector<std::string> recipes() {
 }
 
 std::vector<std::int64_t> facts_of(std::string const& recipe, std::int64_t of) {
-  TORCH_CHECK(of >= 0 && of < 6, "nibble: got role ", of, ", need 0 to 5");
-  facts const f = find_recipe(recipe).facts_of(static_cast<role>(of));
+  facts const f = find_recipe(recipe).facts_of(role_numbered(of));
   return {f.block, f.transform, f.bits, f.scale_bytes, f.amaxes};
 }
 

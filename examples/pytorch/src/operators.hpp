@@ -16,6 +16,22 @@ namespace nibble_torch {
 
 using at::Tensor;
 
+/// Throws what becomes Python's ValueError. Texts are joined without streams: where this library has a
+/// C++ runtime of its own, streams and PyTorch's do not agree.
+template <class... Parts>
+[[noreturn]] void refuse(Parts const&... parts) {
+  auto const text = [](auto const& part) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(part)>, at::ScalarType>) {
+      return std::string(c10::toString(part));
+    } else if constexpr (std::is_arithmetic_v<std::decay_t<decltype(part)>>) {
+      return std::to_string(part);
+    } else {
+      return std::string(part);
+    }
+  };
+  throw std::invalid_argument(("nibble: " + ... + text(parts)));
+}
+
 /// Where and when the operators of this library run: see host_operators.cpp, device_operators.cpp.
 struct processor {
   explicit processor(Tensor const& on);  // makes its GPU the current one until the end
@@ -48,11 +64,14 @@ struct layer_call {
         seed(static_cast<std::uint64_t>(seed_)),
         kernels(find_recipe(recipe)),
         place(where) {
-    TORCH_CHECK(s.scalar_type() == at::kLong && s.numel() == 9 && s.is_contiguous(),
-                "nibble: streams: got ", s.numel(), " of ", s.scalar_type(),
-                ", need 9 int64, one after the other");
-    TORCH_CHECK(place.empty() || place.size() == 6, "nibble: place: got ", place.size(),
-                " numbers, need none or (first, all) of tokens, inputs and outputs");
+    if (s.scalar_type() != at::kLong || s.numel() != 9 || !s.is_contiguous()) {
+      refuse("streams: got ", s.numel(), " of ", s.scalar_type(),
+             ", need 9 int64, one after the other");
+    }
+    if (!place.empty() && place.size() != 6) {
+      refuse("place: got ", place.size(),
+             " numbers, need none or (first, all) of tokens, inputs and outputs");
+    }
   }
 
   [[nodiscard]] draws of(tensor t) const {
@@ -71,13 +90,18 @@ struct layer_call {
   if (name == "x") return tensor::x;
   if (name == "weight") return tensor::weight;
   if (name == "dy") return tensor::dy;
-  throw std::invalid_argument("unknown tensor '" + name + "'; there are: x, weight, dy");
+  refuse("unknown tensor '", name, "'; there are: x, weight, dy");
 }
 [[nodiscard]] inline layer_product product_named(std::string const& name) {
   if (name == "fprop") return layer_product::fprop;
   if (name == "dgrad") return layer_product::dgrad;
   if (name == "wgrad") return layer_product::wgrad;
-  throw std::invalid_argument("unknown product '" + name + "'; there are: fprop, dgrad, wgrad");
+  refuse("unknown product '", name, "'; there are: fprop, dgrad, wgrad");
+}
+
+[[nodiscard]] inline role role_numbered(std::int64_t number) {
+  if (number < 0 || number > 5) refuse("got role ", number, ", need 0 to 5");
+  return static_cast<role>(number);
 }
 
 [[nodiscard]] inline matrix as_matrix(Tensor const& t) {
@@ -87,13 +111,19 @@ struct layer_call {
 [[nodiscard]] inline Tensor bytes(Tensor const& like, std::int64_t count) {
   return at::empty({count}, like.options().dtype(at::kByte));
 }
+inline void require_known(at::ScalarType type, char const* what) {
+  if (type != at::kFloat && type != at::kBFloat16) {
+    refuse("got ", what, " of ", type, "; need float32 or bfloat16");
+  }
+}
 inline void require_matrix(Tensor const& t, char const* name) {
-  TORCH_CHECK(t.dim() == 2, "nibble: ", name, ": got ", t.dim(), " dimensions, need a matrix");
+  if (t.dim() != 2) refuse(name, ": got ", t.dim(), " dimensions, need a matrix");
 }
 inline void require_operand(Tensor const& t, std::int64_t size, char const* name) {
-  TORCH_CHECK(t.scalar_type() == at::kByte && t.is_contiguous() && t.numel() == size, "nibble: ",
-              name, ": got ", t.numel(), " of ", t.scalar_type(), ", need ", size,
-              " bytes, one after the other");
+  if (t.scalar_type() != at::kByte || !t.is_contiguous() || t.numel() != size) {
+    refuse(name, ": got ", t.numel(), " of ", t.scalar_type(), ", need ", size,
+           " bytes, one after the other");
+  }
 }
 
 /// A tensor's operands, the later one only if wanted.
@@ -106,11 +136,9 @@ inline std::tuple<Tensor, Tensor> make(processor const& on, layer_call const& ca
   Tensor first = bytes(in, k.layout_of(earlier(which), rows, columns).bytes);
   Tensor second = bytes(in, both ? k.layout_of(later(which), columns, rows).bytes : 0);
   Tensor const scratch = bytes(in, both ? k.making_bytes(which, rows, columns) : 0);
-  if (amaxes) {
-    TORCH_CHECK(amaxes->scalar_type() == at::kFloat && amaxes->numel() == 2 &&
-                    amaxes->is_contiguous(),
-                "nibble: amaxes: got ", amaxes->numel(), " of ", amaxes->scalar_type(),
-                ", need 2 floats");
+  if (amaxes && (amaxes->scalar_type() != at::kFloat || amaxes->numel() != 2 ||
+                 !amaxes->is_contiguous())) {
+    refuse("amaxes: got ", amaxes->numel(), " of ", amaxes->scalar_type(), ", need 2 floats");
   }
   k.make(which, as_matrix(in), call.of(which), amaxes ? amaxes->const_data_ptr<float>() : nullptr,
          first.mutable_data_ptr(), both ? second.mutable_data_ptr() : nullptr,
@@ -146,8 +174,9 @@ inline std::tuple<Tensor, Tensor, Tensor> linear(
     std::optional<Tensor> const& weight_amaxes, at::IntArrayRef place, std::string const&) {
   require_matrix(x, "x");
   require_matrix(weight, "weight");
-  TORCH_CHECK(x.size(1) == weight.size(1), "nibble: got x of ", x.size(1),
-              " columns and a weight of ", weight.size(1), "; need as many");
+  if (x.size(1) != weight.size(1)) {
+    refuse("got x of ", x.size(1), " columns and a weight of ", weight.size(1), "; need as many");
+  }
   processor const on(x);
   layer_call const call(streams, seed, recipe, place);
   auto const [first, kept_x] = make(on, call, tensor::x, x, x_amaxes, keep);
@@ -155,7 +184,7 @@ inline std::tuple<Tensor, Tensor, Tensor> linear(
   if (made) {
     of_weight = *made;
     kept_weight = bytes(x, 0);
-    TORCH_CHECK(!keep || turned, "nibble: got the weight's codes for the forward product only");
+    if (keep && !turned) refuse("got the weight's codes for the forward product only");
   } else {
     std::tie(of_weight, kept_weight) = make(on, call, tensor::weight, weight, weight_amaxes, keep);
   }
@@ -234,8 +263,7 @@ inline Tensor decode(Tensor const& operand, std::int64_t of, std::int64_t rows,
                      std::string const& recipe, at::ScalarType dtype) {
   processor const on(operand);
   layer_call const call(streams, seed, recipe, {});
-  TORCH_CHECK(of >= 0 && of < 6, "nibble: got role ", of, ", need 0 to 5");
-  auto const at_role = static_cast<role>(of);
+  role const at_role = role_numbered(of);
   require_operand(operand, call.kernels.layout_of(at_role, rows, columns).bytes, "the operand");
   Tensor out = at::empty({rows, columns}, operand.options().dtype(on.written_type(dtype)));
   call.kernels.decode(at_role, operand.const_data_ptr(), call.of(tensor::x), as_matrix(out),

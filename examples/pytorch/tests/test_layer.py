@@ -189,6 +189,12 @@ def test_a_replayed_graph_draws_new_numbers(gpu):
         assert same(gradients(eager, x), [p.grad for p in model.parameters()]), step
 
 
+def test_a_layer_made_without_memory_gets_its_streams_with_its_parameters():
+    layer = nt.Linear(32, 32, layer=5, device="meta").to_empty(device="cpu")
+    layer.reset_parameters()
+    assert torch.equal(layer.streams, nt.streams(5))
+
+
 def test_training_lowers_the_loss(device):
     model = made(device, keep=())
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)

@@ -47,12 +47,12 @@ __global__ void __launch_bounds__(threads_per_block) amax_groups(In in, Out out,
   constexpr auto columns = static_cast<std::size_t>(Quantizer::group.columns);
   constexpr granularity shares = Quantizer::outer::shares;
   matrix_index const across = nibble::detail::ceil_div<matrix_index>(out.columns(), columns);
-  matrix_index const count = across * nibble::detail::ceil_div<matrix_index>(out.rows(), rows);
+  matrix_index const down = nibble::detail::ceil_div<matrix_index>(out.rows(), rows);
   matrix_index const step = static_cast<matrix_index>(gridDim.x) * blockDim.x;
   std::uint32_t largest = 0;
-  for (matrix_index g = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x; g < count;
-       g += step) {
-    auto const [group_row, group_column] = split(g, across);
+  for (matrix_index g = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x;
+       g < across * down; g += step) {
+    auto const [group_row, group_column] = group_place(in, g, across, down);
     matrix_index const row = group_row * matrix_index{rows},
                        column = group_column * matrix_index{columns};
     float values[rows][columns];

@@ -45,6 +45,17 @@ struct row_and_rest {
   return {g / across, g % across};
 }
 
+/// The row and column, in groups, that number g of across x down stands for: row by row or, where the
+/// matrix lies turned, column by column, so that neighbours read neighbours.
+template <class In>
+[[nodiscard]] __device__ __forceinline__ row_and_rest group_place(In const& in, matrix_index g,
+                                                                  matrix_index across,
+                                                                  matrix_index down) {
+  if (in.stride(1) <= in.stride(0)) return split(g, across);
+  auto const [column, row] = split(g, down);
+  return {row, column};
+}
+
 /// A result as it is written: NaN as 0x7FC00000 in a float, and as the narrower types have it
 /// anyway.
 template <class T>

@@ -23,11 +23,11 @@ __global__ void __launch_bounds__(threads_per_block) quantize_groups(In in, Out 
   constexpr auto columns = static_cast<std::size_t>(Quantizer::group.columns);
   auto const shared = Quantizer::prepare({Quantizer::has_one_amax ? out.amax(0, 0) : 0.0f});
   matrix_index const across = nibble::detail::ceil_div<matrix_index>(out.columns(), columns);
-  matrix_index const count = across * nibble::detail::ceil_div<matrix_index>(out.rows(), rows);
+  matrix_index const down = nibble::detail::ceil_div<matrix_index>(out.rows(), rows);
   matrix_index const step = static_cast<matrix_index>(gridDim.x) * blockDim.x;
-  for (matrix_index g = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x; g < count;
-       g += step) {
-    auto const [group_row, group_column] = split(g, across);
+  for (matrix_index g = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x;
+       g < across * down; g += step) {
+    auto const [group_row, group_column] = group_place(in, g, across, down);
     matrix_index const row = group_row * matrix_index{rows},
                        column = group_column * matrix_index{columns};
     float values[rows][columns];
@@ -45,7 +45,12 @@ __global__ void __launch_bounds__(threads_per_block) quantize_groups(In in, Out 
         matrix_index const block = column / Block::size + b;
         if (block >= out.scales.extent(1)) break;
         Block const& made = Quantizer::block_of(result, r, b);
-        store_codes<Vector>(made.codes, code_address(out, row + r, block));
+        std::uint8_t* const to = code_address(out, row + r, block);
+        if (Vector || reinterpret_cast<std::uintptr_t>(to) % 8 == 0) {
+          store_codes<true>(made.codes, to);
+        } else {
+          store_codes<false>(made.codes, to);
+        }
         if (out.rows_per_scale() == 1) {
           out.scales(row + r, block) = made.scale;
         } else if (r == 0) {
