@@ -74,8 +74,8 @@ class Text:
 
 
 def rate_at(step, steps, peak, decay):
-    """Warm-up over 2 % of the steps, then level, then down to 1 % over the last `decay` of them, in a line."""
-    warm, fall = max(1, steps // 50), max(1, round(steps * decay))
+    """Warm-up over 5 % of the steps, then level, then down to 1 % over the last `decay` of them, in a line."""
+    warm, fall = max(1, steps // 20), max(1, round(steps * decay))
     down = max(0.0, (step - (steps - fall)) / fall)
     return peak * min(1.0, (step + 1) / warm) * (1 - 0.99 * down)
 

@@ -97,7 +97,7 @@ def test_a_branch_goes_on_from_its_parent_and_another_run_does_not(text, tmp_pat
 
 def test_the_rate_warms_up_stays_and_falls_to_a_hundredth():
     rates = [train_hybrid.rate_at(step, 1000, 1.0, 0.2) for step in range(1001)]
-    assert rates[0] == 0.05 and rates[19] == rates[800] == 1.0
+    assert rates[0] == 0.02 and rates[49] == rates[800] == 1.0
     assert rates[900] == pytest.approx(0.505) and rates[1000] == pytest.approx(0.01)
 
 
