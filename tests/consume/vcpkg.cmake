@@ -78,6 +78,7 @@ function(vcpkg_install_copyright)
   if(arg_UNPARSED_ARGUMENTS OR NOT count EQUAL 1)
     message(FATAL_ERROR "vcpkg_install_copyright(${ARGV})")
   endif()
+  file(MAKE_DIRECTORY "${CURRENT_PACKAGES_DIR}/share/${PORT}")
   file(COPY_FILE "${arg_FILE_LIST}" "${CURRENT_PACKAGES_DIR}/share/${PORT}/copyright")
 endfunction()
 
