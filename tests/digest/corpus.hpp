@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One number for everything that a program makes, and the inputs that it makes it of: integers alone,
-// so that no flag and no machine changes them.
+// so that no flag and no machine changes them. Whoever includes it has nibble, included or imported.
 #pragma once
-
-#include <nibble/detail/bits.hpp>
 
 namespace corpus {
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Builds digest.cpp and matrices.cpp with every compiler found and every flag that could change a float,
-# and holds what each prints against expected.txt; what nibble refuses must be refused with its own message.
+# and holds what each prints against expected.txt and matrices_expected.txt; what nibble refuses must be refused with its own message.
 #
 #   run.sh [--quick] [--cccl FOLDER] [COMPILER...]
 #
@@ -70,7 +70,7 @@ compile() {  # COMPILER FLAGS SOURCE PROGRAM
 build_and_run() {  # SOURCE CONTRACT COMPILER FLAGS: prints a line; returns 1 on a breach
   local source=$1 contract=$2 compiler=$3 flags=$4 out verdict
   local expected
-  expected=$(sed -n "s/^$source //p" "$here/expected.txt")
+  expected=$(<"$here/$([ "$source" = digest ] || echo "${source}_")expected.txt")
   out=$(mktemp -p "$work")
   if compile "$compiler" "$flags" "$here/$source.cpp" "$out"; then
     verdict=$("$out") || verdict="exit status $?"

@@ -178,3 +178,27 @@ TEST_CASE("comparing with thresholds gives the code that arithmetic gives") {
   CHECK(everywhere::host_sweep(count, comparison_equals_arithmetic<format::e1m2>{}) == 0);
   CHECK(everywhere::host_sweep(count, comparison_equals_arithmetic<format::int4>{}) == 0);
 }
+
+namespace {
+
+template <format::float_format Format>
+std::uint32_t mismatches_in_32_bits() {
+  std::uint32_t wrong = 0;
+  if constexpr (Format.exponent_bits < 8 && Format.has_zero) {
+    std::vector<float> values = witness::hard_floats(witness::table<Format>());
+    for (std::uint32_t const bits : witness::special_floats) {
+      values.push_back(nibble::detail::float_from_bits(bits));
+    }
+    for (float const value : values) {
+      if (format::encode_nearest_even<Format>(value) != format::encode<Format>(value)) ++wrong;
+    }
+  }
+  return wrong;
+}
+
+}  // namespace
+
+TEST_CASE("the encoder in 32-bit arithmetic gives the codes of the general one, on every tie") {
+  witness::for_every_format(
+      [&]<format::float_format Format>() { CHECK(mismatches_in_32_bits<Format>() == 0); });
+}

@@ -36,7 +36,9 @@ def main():
             sys.exit("the one header includes another")
         # A copy, or its own folder would be searched for headers too.
         source = folder / "digest.cpp"
-        source.write_text((root / "tests/digest/digest.cpp").read_text())
+        corpus = (root / "tests/digest/corpus.hpp").read_text().replace("#pragma once\n", "")
+        source.write_text((root / "tests/digest/digest.cpp").read_text()
+                          .replace('#include "corpus.hpp"\n', corpus))
         for compiler in compilers:
             program = folder / "digest"
             output_of(compiler, *FLAGS, "-I", folder, source, "-o", program)
