@@ -17,14 +17,8 @@ using plain = cuda::std::layout_right;
 
 static_assert(std::is_same_v<parts::operand_layout<rows, product::fast>, tiled>);
 static_assert(std::is_same_v<parts::operand_layout<rows, product::exact>, plain>);
-static_assert(std::is_same_v<parts::operand_layout<recipes::fp8_parts::rows, product::fast>, plain>);
-
-using by_block = recipes::tetrajet2_parts::forward;
-static_assert(parts::mode_for<product::exact, rows, rows>() == product::exact);
-static_assert(parts::mode_for<product::exact, by_block, by_block>() == product::ordered);
-static_assert(parts::mode_for<product::exact, recipes::fp8_parts::rows, recipes::fp8_parts::rows>() ==
-              product::ordered);
-static_assert(parts::mode_for<product::fast, by_block, by_block>() == product::fast);
+static_assert(
+    std::is_same_v<parts::operand_layout<recipes::fp8_parts::rows, product::fast>, plain>);
 
 static_assert(parts::floats_for<recipes::nvfp4::dgrad_w>(100) == 0);
 static_assert(parts::floats_for<recipes::tetrajet2::dgrad_w>(100) == 100);
@@ -40,4 +34,17 @@ TEST_CASE("an operand takes the bytes of its codes, scales and amax, each on its
   parts::layer_operand<bf16_operand, product::exact> const plain_values(values, 40, 70);
   CHECK(values.used() == 6400);  // 40 rows of 80 bf16
   CHECK(plain_values.pitch == 80);
+}
+
+TEST_CASE(
+    "only an operand whose codes nobody needs has room for values, and only where they are "
+    "multiplied") {
+  using dy = recipes::nvfp4::dgrad_dy;
+  CHECK(!parts::layer_operand<dy, product::exact, false>::can_be_values);
+  CHECK(!parts::layer_operand<dy, product::fast, true>::can_be_values);
+  CHECK(!parts::layer_operand<recipes::fp8::dgrad_dy, product::fast, false>::can_be_values);
+  parts::arena codes, values;
+  parts::layer_operand<dy, product::fast, false> const native(codes, 64, 80, false),
+      decoded(values, 64, 80, true);
+  CHECK(values.used() == codes.used() + 64 * 80 * 2);
 }

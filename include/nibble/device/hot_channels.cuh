@@ -4,7 +4,7 @@
 #pragma once
 
 #include "nibble/device/elements.cuh"
-#include "nibble/device/layer_operand.cuh"
+#include "nibble/device/layer_product.cuh"
 
 namespace nibble::device {
 

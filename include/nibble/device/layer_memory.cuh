@@ -35,18 +35,23 @@ struct kept_operands {
         weights(memory.take<float>(Recipe::splits_mean ? s.outputs * s.inputs : 0)) {}
 };
 
-/// What a forward works in.
+/// What a forward works in. is_decoded: will its products be of bf16?
 template <class Recipe, product Mode>
 struct forward_operands {
-  layer_operand<typename Recipe::fprop_x, Mode> x;
-  layer_operand<typename Recipe::fprop_w, Mode> w;
+  static constexpr bool needs_x = Recipe::wgrad_x::from != operand_source::fresh ||
+                                  !Recipe::x_gradient::passes_all || Recipe::channels::percent > 0;
+  static constexpr bool needs_w =
+      Recipe::dgrad_w::from != operand_source::fresh || !Recipe::w_gradient::passes_all;
+
+  layer_operand<typename Recipe::fprop_x, Mode, needs_x> x;
+  layer_operand<typename Recipe::fprop_w, Mode, needs_w> w;
   split_step<Recipe::splits_mean> split;
   channel_step<Recipe, Mode> channels;
   float* floats;  // of an operand that is made of earlier codes
 
-  forward_operands(arena& memory, linear_shape s) noexcept
-      : x(memory, s.tokens, s.inputs),
-        w(memory, s.outputs, s.inputs),
+  forward_operands(arena& memory, linear_shape s, bool is_decoded = false) noexcept
+      : x(memory, s.tokens, s.inputs, is_decoded),
+        w(memory, s.outputs, s.inputs, is_decoded),
         split(memory, s.tokens, s.inputs, s.outputs),
         channels(memory, s.tokens, s.inputs, s.outputs),
         floats(memory.take<float>(
@@ -62,14 +67,16 @@ struct forward_operands {
 /// What a backward works in.
 template <class Recipe, product Mode>
 struct backward_operands {
-  layer_operand<typename Recipe::dgrad_dy, Mode> dgrad;
-  layer_operand<typename Recipe::wgrad_dy, Mode> wgrad;
+  static constexpr bool needs_dgrad = Recipe::wgrad_dy::from != operand_source::fresh;
+
+  layer_operand<typename Recipe::dgrad_dy, Mode, needs_dgrad> dgrad;
+  layer_operand<typename Recipe::wgrad_dy, Mode, false> wgrad;
   split_step<Recipe::splits_mean> split;
   float *floats, *fresh;  // fresh: dW before its rule
 
-  backward_operands(arena& memory, linear_shape s) noexcept
-      : dgrad(memory, s.tokens, s.outputs),
-        wgrad(memory, s.outputs, s.tokens),
+  backward_operands(arena& memory, linear_shape s, bool is_decoded = false) noexcept
+      : dgrad(memory, s.tokens, s.outputs, is_decoded),
+        wgrad(memory, s.outputs, s.tokens, is_decoded),
         split(memory, s.tokens, s.outputs, s.inputs),
         floats(memory.take<float>(floats_for<typename Recipe::wgrad_dy>(s.tokens * s.outputs))),
         fresh(memory.take<float>(Recipe::w_gradient::passes_all ? 0 : s.outputs * s.inputs)) {}

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The operands of a linear layer's products on the device: made as a recipe says, in memory that is
-// given, and multiplied in pairs.
+// given.
 #pragma once
 
+#include "nibble/device/decoded_operand.cuh"
 #include "nibble/device/dequantize.cuh"
-#include "nibble/device/matmul.cuh"
-#include "nibble/device/quantize_both.cuh"
 #include "nibble/device/transpose.cuh"
 #include "nibble/linear.hpp"
 
@@ -18,19 +17,40 @@ using operand_layout =
                            std::is_same_v<typename Quantizer::block_type, nvfp4_block>,
                        layout::scale_tile_128x4, ::cuda::std::layout_right>;
 
-/// An operand as a product wants it: codes, or bf16 values.
-template <class Operand, product Mode>
+/// An operand as a product wants it: codes, or bf16 values. One whose codes nobody else needs has room
+/// for values in place of them, if the GPU multiplies those.
+template <class Operand, product Mode, bool NeedsCodes = true>
 struct layer_operand {
   using quantizer = typename Operand::quantizer;
   using scale_layout = operand_layout<quantizer, Mode>;
   using view_type = quantized_view<typename quantizer::block_type, scale_layout>;
   static constexpr operand_source from = Operand::from;
   static constexpr bool is_quantized = true;
+  static constexpr bool can_be_values =
+      Mode == product::fast && !NeedsCodes && makes_decoded<quantizer>;
 
   view_type view;
+  matrix_index pitch;
+  bool has_room;  // for values; else codes alone
+  bf16* values;
+  bool has_values = false;
 
-  layer_operand(arena& memory, matrix_index rows, matrix_index columns) noexcept
-      : view(cut(memory, shape_for<quantizer, scale_layout>(rows, columns))) {}
+  layer_operand(arena& memory, matrix_index rows, matrix_index columns,
+                bool is_decoded = false) noexcept
+      : view(cut(memory, shape_for<quantizer, scale_layout>(rows, columns))),
+        pitch(nibble::detail::ceil_div<matrix_index>(view.columns(), quantizer::block_type::size) *
+              quantizer::block_type::size),
+        has_room(can_be_values && is_decoded),
+        values(memory.take<bf16>(has_room ? rows * pitch : 0)) {}
+
+  /// Where its quantizer writes, if it writes straight.
+  [[nodiscard]] auto output() const noexcept {
+    if constexpr (can_be_values) {
+      return decoded_like(view, values, pitch);
+    } else {
+      return view;
+    }
+  }
 
  private:
   template <class Shape>
@@ -48,18 +68,19 @@ struct layer_operand {
   }
 };
 
-template <product Mode>
-struct layer_operand<nibble::bf16_operand, Mode> {
+template <product Mode, bool NeedsCodes>
+struct layer_operand<nibble::bf16_operand, Mode, NeedsCodes> {
   static constexpr operand_source from = operand_source::fresh;
   static constexpr bool is_quantized = false;
+  static constexpr bool can_be_values = false;
 
   matrix_index rows, columns, pitch;
   bf16* values;
 
-  layer_operand(arena& memory, matrix_index rows_, matrix_index columns_) noexcept
+  layer_operand(arena& memory, matrix_index rows_, matrix_index columns_, bool = false) noexcept
       : rows(rows_),
         columns(columns_),
-        pitch(round_to_16(columns_)),
+        pitch((columns_ + 15) / 16 * 16),
         values(memory.take<bf16>(rows_ * pitch)) {}
 };
 
@@ -70,23 +91,35 @@ template <class Operand>
 }
 
 /// Makes one operand from a high-precision matrix.
-template <class In, class Operand, product Mode>
-[[nodiscard]] status make_one(::cuda::stream_ref stream, In const& in,
-                              layer_operand<Operand, Mode> const& to, layer_key key,
+template <class In, class To>
+[[nodiscard]] status make_one(::cuda::stream_ref stream, In const& in, To& to, layer_key key,
                               operand_role role) {
-  if constexpr (Operand::is_quantized) {
-    return quantize(stream, in, to.view, keyed<typename Operand::quantizer>(key, role));
+  if constexpr (To::is_quantized) {
+    auto const q = keyed<typename To::quantizer>(key, role);
+    if constexpr (To::can_be_values) {
+      auto const turned = transposed(in);
+      if (to.has_room && (is_tileable(in) || is_tileable(turned))) {
+        to.has_values = true;
+        status const s = find_amax(stream, in, to.view, q);
+        if (s != status::success) return s;
+        return is_tileable(in)
+                   ? quantize_tileable(stream.get(), in, q, to.output(), no_side{}, no_side{})
+                   : quantize_tileable(stream.get(), turned, no_side{}, no_side{}, q, to.output());
+      }
+    }
+    return quantize(stream, in, to.view, q);
   } else {
     return round_operand(stream.get(), in, to.values, to.pitch);
   }
 }
 
 /// Makes the operand of a later product: of the tensor's columns, or of the earlier operand's codes.
-template <class In, class First, class Second, product Mode>
-[[nodiscard]] status make_later(::cuda::stream_ref stream, In const& in,
-                                layer_operand<First, Mode> const& first,
-                                layer_operand<Second, Mode> const& second, float* floats,
-                                layer_key key, operand_role role, operand_role later) {
+template <class In, class First, class Second>
+[[nodiscard]] status make_later(::cuda::stream_ref stream, In const& in, First const& first,
+                                Second& second, float* floats, layer_key key, operand_role role,
+                                operand_role later) {
+  static_assert(Second::from == operand_source::fresh || !First::can_be_values,
+                "got an operand that is made of codes which are not kept");
   if constexpr (Second::from == operand_source::forward) {
     return transpose_tiles<typename Second::quantizer>(stream, first.view, second.view);
   } else if constexpr (Second::from == operand_source::requantized) {
@@ -102,92 +135,31 @@ template <class In, class First, class Second, product Mode>
 }
 
 /// Makes a tensor's two operands: of its rows for the earlier product, of its columns for the later.
-template <class In, class First, class Second, product Mode>
-[[nodiscard]] status make_pair(::cuda::stream_ref stream, In const& in,
-                               layer_operand<First, Mode> const& first,
-                               layer_operand<Second, Mode> const& second, float* floats,
-                               layer_key key, operand_role role, operand_role later) {
+template <class In, class First, class Second>
+[[nodiscard]] status make_pair(::cuda::stream_ref stream, In const& in, First& first,
+                               Second& second, float* floats, layer_key key, operand_role role,
+                               operand_role later) {
   if constexpr (Second::from == operand_source::fresh && First::is_quantized &&
                 Second::is_quantized) {
-    return quantize_both(stream, in, first.view, second.view,
-                         keyed<typename First::quantizer>(key, role),
-                         keyed<typename Second::quantizer>(key, later));
+    auto const q_rows = keyed<typename First::quantizer>(key, role);
+    auto const q_columns = keyed<typename Second::quantizer>(key, later);
+    if constexpr ((First::can_be_values || Second::can_be_values) &&
+                  makes_sixteens<typename First::quantizer> &&
+                  makes_sixteens<typename Second::quantizer>) {
+      if ((first.has_room || second.has_room) && is_tileable(in)) {
+        first.has_values = First::can_be_values;
+        second.has_values = Second::can_be_values;
+        status const s = find_amax_both(stream, in, first.view, second.view, q_rows, q_columns);
+        return s == status::success ? quantize_tileable(stream.get(), in, q_rows, first.output(),
+                                                        q_columns, second.output())
+                                    : s;
+      }
+    }
+    return quantize_both(stream, in, first.view, second.view, q_rows, q_columns);
   } else {
     status const s = make_one(stream, in, first, key, role);
     return s == status::success ? make_later(stream, in, first, second, floats, key, role, later)
                                 : s;
-  }
-}
-
-/// Are sums of products of such numbers exact in 64 bits?
-template <class Quantizer>
-inline constexpr bool has_exact_sums =
-    std::is_same_v<typename Quantizer::block_type, nvfp4_block>&& Quantizer::outer::shares !=
-    tensor_scale::granularity::block_128;
-
-/// The mode that a product of two operands is taken in: exact turns to ordered where it has to.
-template <product Mode, class A, class B>
-[[nodiscard]] consteval product mode_for() {
-  if constexpr (Mode == product::exact) {
-    return has_exact_sums<A> && has_exact_sums<B> ? product::exact : product::ordered;
-  } else {
-    return Mode;
-  }
-}
-
-/// The workspace of multiply_operands, for outputs that cuBLASLt can write or cannot.
-template <product Mode, class A, class B>
-[[nodiscard]] std::size_t operands_workspace(cublas::handle const& handle,
-                                             layer_operand<A, Mode> const& a,
-                                             layer_operand<B, Mode> const& b,
-                                             bool is_strided) noexcept {
-  matrix_index const rows = [&] {
-    if constexpr (A::is_quantized) return a.view.rows();
-    if constexpr (!A::is_quantized) return a.rows;
-  }();
-  matrix_index const columns = [&] {
-    if constexpr (B::is_quantized) return b.view.rows();
-    if constexpr (!B::is_quantized) return b.rows;
-  }();
-  matrix_index const step = is_strided ? 2 : 1;
-  ::cuda::std::array<matrix_index, 2> const strides{columns * step, step};
-  matrix_view<float> const out(nullptr, {matrix_extents(rows, columns), strides});
-  if constexpr (A::is_quantized) {
-    using qa = typename A::quantizer;
-    using qb = typename B::quantizer;
-    return matmul_workspace<mode_for<Mode, qa, qb>()>(handle, a.view, qa{}, b.view, qb{}, out);
-  } else {
-    arena memory;
-    if (Mode == product::fast) fast_memory const counted(memory, rows, columns, !is_strided);
-    return memory.used();
-  }
-}
-
-/// out = A B^T + beta out.
-template <product Mode, class A, class B, class Out>
-[[nodiscard]] status multiply_operands(cublas::handle const& handle, ::cuda::stream_ref stream,
-                                       workspace const& scratch, layer_operand<A, Mode> const& a,
-                                       layer_operand<B, Mode> const& b, Out const& out,
-                                       float beta) {
-  epilogue const e{1.0f, beta, nullptr};
-  if constexpr (A::is_quantized) {
-    using qa = typename A::quantizer;
-    using qb = typename B::quantizer;
-    return matmul<mode_for<Mode, qa, qb>()>(handle, stream, scratch, a.view, qa{}, b.view, qb{},
-                                            out, e);
-  } else if constexpr (Mode == product::fast) {
-    bool const direct = is_direct(out, e);
-    arena cuts(scratch);
-    fast_memory const m(cuts, out.extent(0), out.extent(1), direct);
-    if (!cuts.fits(scratch)) return status::workspace_too_small;
-    write_plain_scalars<<<1, 1, 0, stream.get()>>>(1.0f, direct ? beta : 0.0f, m.scalars);
-    if (cudaPeekAtLastError() != cudaSuccess) return status::launch_failed;
-    return multiply_fast(handle, stream.get(), m, cublas::elements::bf16, {a.values, a.pitch},
-                         {b.values, b.pitch}, a.columns, out, e);
-  } else {
-    return multiply_in_order(stream.get(), bf16_rows{a.values, a.rows, a.columns, a.pitch},
-                             bf16_rows{b.values, b.rows, b.columns, b.pitch}, no_outer{},
-                             plain_alpha{1.0f}, out, e);
   }
 }
 

@@ -50,8 +50,8 @@ class linear {
     detail::arena none;
     kept_operands const kept(none, shape_);
     detail::arena forward, backward;
-    forward_operands const f(forward, shape_);
-    backward_operands const b(backward, shape_);
+    forward_operands const f(forward, shape_, !handle.multiplies_nvfp4());
+    backward_operands const b(backward, shape_, !handle.multiplies_nvfp4());
     count(f.x, f.w, forward);
     if constexpr (has_channels) count(f.channels.x, f.channels.w, forward);
     count(b.dgrad, kept.w, backward);
@@ -64,7 +64,7 @@ class linear {
   status forward(cublas::handle const& handle, ::cuda::stream_ref stream, workspace const& scratch,
                  workspace const& kept, X const& x, W const& w, Y const& y, layer_key key) {
     detail::arena kept_memory(kept);
-    kept_operands const k(kept_memory, shape_);
+    kept_operands k(kept_memory, shape_);
     if (!kept_memory.fits(kept)) return status::workspace_too_small;
     has_forward_ = false;
     status const s = multiply_forward(handle, stream, scratch, x, w, y, key, &k);
@@ -90,8 +90,8 @@ class linear {
       return status::shape_mismatch;
     }
     detail::arena kept_memory(kept), memory(scratch);
-    kept_operands const k(kept_memory, shape_);
-    backward_operands const b(memory, shape_);
+    kept_operands k(kept_memory, shape_);
+    backward_operands b(memory, shape_, !handle.multiplies_nvfp4());
     if (!kept_memory.fits(kept) || !memory.fits(scratch)) return status::workspace_too_small;
     workspace const rest = memory.rest(scratch);
     status s = b.split.run(stream, dy, b.split.own_means, [&](auto const& in) {
@@ -138,14 +138,14 @@ class linear {
   template <class X, class W, class Y>
   status multiply_forward(cublas::handle const& handle, ::cuda::stream_ref stream,
                           workspace const& scratch, X const& x, W const& w, Y const& y,
-                          layer_key key, kept_operands const* kept) const {
+                          layer_key key, kept_operands* kept) const {
     if (!has_shape(x, shape_.tokens, shape_.inputs) ||
         !has_shape(w, shape_.outputs, shape_.inputs) ||
         !has_shape(y, shape_.tokens, shape_.outputs)) {
       return status::shape_mismatch;
     }
     detail::arena memory(scratch);
-    forward_operands const f(memory, shape_);
+    forward_operands f(memory, shape_, !handle.multiplies_nvfp4());
     if (!memory.fits(scratch)) return status::workspace_too_small;
     float* const means = kept != nullptr ? kept->x_means : f.split.own_means;
     workspace const rest = memory.rest(scratch);
@@ -166,8 +166,8 @@ class linear {
 
   /// fprop's operands, and where a backward follows those that are kept for it.
   template <class X, class W>
-  status make_forward(::cuda::stream_ref stream, X const& x, W const& w, forward_operands const& f,
-                      layer_key key, kept_operands const* kept) const {
+  status make_forward(::cuda::stream_ref stream, X const& x, W const& w, forward_operands& f,
+                      layer_key key, kept_operands* kept) const {
     status s{};
     if constexpr (has_channels) {
       s = f.channels.separate(stream.get(), x, [&](auto const& main) {

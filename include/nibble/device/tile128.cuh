@@ -134,4 +134,37 @@ struct tile_place {
   }
 };
 
+/// An output of what codes are worth to a product: code times block scale as bf16, tensor scale and
+/// transform left out. Neither codes nor scales are written.
+struct decoded_output {
+  bf16* values;  // rows of pitch, on 16-byte boundaries
+  matrix_index pitch, row_count, column_count;
+  float const* tensor_amax;
+
+  [[nodiscard]] NIBBLE_HD float amax(int, int) const { return *tensor_amax; }
+};
+
+/// Where a tile lies in such an output.
+struct decoded_place {
+  bf16* values;
+  matrix_index pitch;
+  std::uint64_t position, columns;
+  int rows, blocks;
+
+  __device__ __forceinline__ decoded_place(decoded_output const& out, matrix_index row,
+                                           matrix_index block)
+      : values(out.values + row * out.pitch + 16 * block),
+        pitch(out.pitch),
+        position(static_cast<std::uint64_t>(row * out.column_count + 16 * block)),
+        columns(static_cast<std::uint64_t>(out.column_count)),
+        rows(static_cast<int>(min(matrix_index{tile_edge}, out.row_count - row))),
+        blocks(
+            static_cast<int>(min(matrix_index{blocks_per_edge}, out.column_count / 16 - block))) {}
+};
+
+template <class Out>
+inline constexpr bool is_decoded = std::is_same_v<Out, decoded_output>;
+template <class Out>
+using place_in = std::conditional_t<is_decoded<Out>, decoded_place, tile_place>;
+
 }  // namespace nibble::device::detail

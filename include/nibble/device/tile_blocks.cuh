@@ -4,6 +4,7 @@
 
 #include "nibble/device/pairs.cuh"
 #include "nibble/device/tile128.cuh"
+#include "nibble/mma/decode.hpp"
 
 namespace nibble::device::detail {
 
@@ -19,23 +20,48 @@ __device__ __forceinline__ block_place place_of(int row, int block, int square,
   return {row, block, square, has_square_tiles<Quantizer> ? largest[square] : 0.0f};
 }
 
-[[nodiscard]] __device__ __forceinline__ std::uint64_t position_of_block(tile_place const& place,
+template <class Place>
+[[nodiscard]] __device__ __forceinline__ std::uint64_t position_of_block(Place const& place,
                                                                          block_place at) {
   return place.position + static_cast<unsigned>(at.row) * place.columns +
          16u * static_cast<unsigned>(at.block);
 }
 
+template <class Scale>
 __device__ __forceinline__ void store_block(tile_place const& place, block_place at,
-                                            std::uint64_t codes) {
+                                            std::uint64_t codes, Scale const&) {
   *reinterpret_cast<std::uint64_t*>(place.codes + at.row * place.pitch + 8 * at.block) = codes;
+}
+/// Code times scale, exactly: codes are 2^-126 of their value once decoded, so the scale takes 2^100
+/// of that back, which no one-byte scale makes overflow, and a second product the rest.
+template <class Scale>
+__device__ __forceinline__ void store_block([[maybe_unused]] decoded_place const& place,
+                                            [[maybe_unused]] block_place at,
+                                            [[maybe_unused]] std::uint64_t codes,
+                                            [[maybe_unused]] Scale const& scale) {
+#if NIBBLE_HAS_MMA_F16
+  float const raised = arch::multiply(static_cast<float>(scale), 0x1p100f);
+  std::uint32_t const factor = arch::ptx::cvt_rn_bf16x2_f32(raised, raised);
+  auto* const to = reinterpret_cast<uint4*>(place.values + at.row * place.pitch + 16 * at.block);
+  for (int half = 0; half < 2; ++half) {
+    std::uint32_t pairs[4];
+    mma::decode_e2m1<format::bf16>(static_cast<std::uint32_t>(codes >> (32 * half)), pairs);
+    for (auto& pair : pairs) {
+      pair = arch::ptx::mul_rn_bf16x2(arch::ptx::mul_rn_bf16x2(pair, factor), 0x4C80'4C80u);
+    }
+    to[half] =
+        uint4{__byte_perm(pairs[0], pairs[1], 0x5410), __byte_perm(pairs[2], pairs[3], 0x5410),
+              __byte_perm(pairs[0], pairs[1], 0x7632), __byte_perm(pairs[2], pairs[3], 0x7632)};
+  }
+#endif
 }
 
 /// One block of 16 floats: transform, encode, store codes, keep the scale.
-template <class Quantizer>
+template <class Quantizer, class Place>
 __device__ __forceinline__ void encode_block(float (&values)[16],
                                              sixteen_encoder<Quantizer> const& encoder,
-                                             side_memory<Quantizer>& memory,
-                                             tile_place const& place, block_place at) {
+                                             side_memory<Quantizer>& memory, Place const& place,
+                                             block_place at) {
   std::uint64_t const position = position_of_block(place, at);
   std::uint64_t codes;
   if constexpr (has_square_tiles<Quantizer>) {
@@ -45,38 +71,41 @@ __device__ __forceinline__ void encode_block(float (&values)[16],
     encoder.transform(values);
     codes = encoder(values, position, memory.scales[at.row][at.block]);
   }
-  store_block(place, at, codes);
+  store_block(place, at, codes, memory.scales[at.row][at.block]);
 }
 
 /// One block of 16 untransformed bf16 in pairs, of a square tile or not.
-template <class Quantizer>
+template <class Quantizer, class Place>
 __device__ __forceinline__ void encode_block_of_pairs(std::uint32_t const (&pairs)[8],
                                                       sixteen_encoder<Quantizer> const& encoder,
                                                       side_memory<Quantizer>& memory,
-                                                      tile_place const& place, block_place at) {
+                                                      Place const& place, block_place at) {
   std::uint64_t const position = position_of_block(place, at);
   if constexpr (has_square_tiles<Quantizer>) {
     float const encode = memory.encode[at.square];
     memory.scales[at.row][at.block] = memory.tile_scale[at.square];
     if (is_below_7(arch::multiply(at.largest, encode))) {
-      store_block(place, at, plain_codes_of_pairs(encoder, pairs, encode, position));
+      store_block(place, at, plain_codes_of_pairs(encoder, pairs, encode, position),
+                  memory.scales[at.row][at.block]);
     } else {
       float values[16];
       for (int i = 0; i < 8; ++i) widen<bf16>(pairs[i], values + 2 * i);
-      store_block(place, at, encoder.slow_codes(values, encode, position));
+      store_block(place, at, encoder.slow_codes(values, encode, position),
+                  memory.scales[at.row][at.block]);
     }
   } else {
-    store_block(place, at,
-                encode_row_of_pairs(encoder, pairs, position, memory.scales[at.row][at.block]));
+    std::uint64_t const codes =
+        encode_row_of_pairs(encoder, pairs, position, memory.scales[at.row][at.block]);
+    store_block(place, at, codes, memory.scales[at.row][at.block]);
   }
 }
 
 /// The tile's blocks along its rows: lane l takes row l % 8 of 8 and block l / 8 of 4, so that the
 /// codes of a row leave in 32 bytes.
-template <class T, class Quantizer>
+template <class T, class Quantizer, class Place>
 __device__ __forceinline__ void encode_rows(uint4 const* tile,
                                             sixteen_encoder<Quantizer> const& encoder,
-                                            side_memory<Quantizer>& memory, tile_place const& place,
+                                            side_memory<Quantizer>& memory, Place const& place,
                                             float const* largest) {
   int const lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
 #pragma unroll 1
@@ -99,11 +128,11 @@ __device__ __forceinline__ void encode_rows(uint4 const* tile,
 
 /// Column `half` of 16 words of two bf16 each: turned into pairs, transformed if need be, encoded.
 /// again(values): the column once more, for the rare cases.
-template <class Quantizer, class Again>
+template <class Quantizer, class Place, class Again>
 __device__ __forceinline__ void encode_column_of_pairs(std::uint32_t const (&words)[16], int half,
                                                        sixteen_encoder<Quantizer> const& encoder,
                                                        side_memory<Quantizer>& memory,
-                                                       tile_place const& place, block_place at,
+                                                       Place const& place, block_place at,
                                                        Again const& again) {
   std::uint32_t pairs[8];
   if constexpr (Quantizer::transform_type::size == 1) {
@@ -119,19 +148,19 @@ __device__ __forceinline__ void encode_column_of_pairs(std::uint32_t const (&wor
       values[k] = both[half];
     }
     hadamard_to_pairs(values, pairs);
-    store_block(place, at,
-                encode_pairs(encoder, pairs, position_of_block(place, at),
-                             memory.scales[at.row][at.block], again));
+    std::uint64_t const codes = encode_pairs(encoder, pairs, position_of_block(place, at),
+                                             memory.scales[at.row][at.block], again);
+    store_block(place, at, codes, memory.scales[at.row][at.block]);
   }
 }
 
 /// The tile's blocks along its columns: a thread takes the columns of one word, so that two-byte
 /// values come in pairs, and lane l columns l % 8 of 8 and block l / 8 of 4.
-template <class T, class Quantizer>
+template <class T, class Quantizer, class Place>
 __device__ __forceinline__ void encode_columns(uint4 const* tile,
                                                sixteen_encoder<Quantizer> const& encoder,
-                                               side_memory<Quantizer>& memory,
-                                               tile_place const& place, float const* largest) {
+                                               side_memory<Quantizer>& memory, Place const& place,
+                                               float const* largest) {
   constexpr int together = 4 / static_cast<int>(sizeof(T));
   int const lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   auto const* const stored = reinterpret_cast<std::uint32_t const*>(tile);

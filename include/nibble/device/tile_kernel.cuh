@@ -136,20 +136,21 @@ __global__ void __launch_bounds__(threads_per_block, 3)
     }
     if constexpr (has_rows) {
       encode_rows<T>(tile, row_encoder, memory.rows,
-                     tile_place(rows_out, first_row, first_column / 16), memory.largest);
+                     place_in<RowsOut>(rows_out, first_row, first_column / 16), memory.largest);
     }
     if constexpr (has_columns) {
       encode_columns<T>(tile, column_encoder, memory.columns,
-                        tile_place(columns_out, first_column, first_row / 16), memory.largest);
+                        place_in<ColumnsOut>(columns_out, first_column, first_row / 16),
+                        memory.largest);
     }
     __syncthreads();
     if constexpr (tile_stages<T> == 1) {
       if (has_next) start(next, 0);
     }
-    if constexpr (has_rows) {
+    if constexpr (has_rows && !is_decoded<RowsOut>) {
       store_scales(memory.rows.scales, rows_out, first_row, first_column / 16);
     }
-    if constexpr (has_columns) {
+    if constexpr (has_columns && !is_decoded<ColumnsOut>) {
       store_scales(memory.columns.scales, columns_out, first_column, first_row / 16);
     }
   }
