@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from . import delayed as delayed_amaxes
-from .operators import facts, ops, require_recipe, shared_amaxes, streams
+from .operators import facts, linear, ops, require_recipe, shared_amaxes, streams
 
 STEP = 1 << 24  # what a step adds to every stream
 TENSORS = ("x", "weight", "dy")
@@ -52,14 +52,14 @@ class Linear(nn.Linear):
             delayed_amaxes.prepare(self)
 
     @classmethod
-    def of(cls, linear, recipe="nvfp4", mode="fast", seed=0, layer=0, groups=None, parts=None,
+    def of(cls, plain, recipe="nvfp4", mode="fast", seed=0, layer=0, groups=None, parts=None,
            delayed=False):
         """The quantized layer with the parameters, the very ones, of an nn.Linear."""
         made = cls.__new__(cls)
         nn.Module.__init__(made)
-        made.in_features, made.out_features = linear.in_features, linear.out_features
-        made.weight, made.bias = linear.weight, linear.bias
-        made.training = linear.training
+        made.in_features, made.out_features = plain.in_features, plain.out_features
+        made.weight, made.bias = plain.weight, plain.bias
+        made.training = plain.training
         made._set(recipe, mode, seed, layer, groups, parts, delayed)
         return made
 
@@ -93,8 +93,8 @@ class Linear(nn.Linear):
                 return multiply_gathered(x, self.weight, self, amaxes, place)
         made, turned = self._operands(place) if self._reuses else (None, None)
         weight_amaxes = None if self._reuses else self._shared_amaxes(self.weight, "weight")
-        return ops.linear(x, self.weight, self.streams, self.seed, self.recipe, self.mode == "exact", keep, made,
-                          turned, amaxes, weight_amaxes, place, self.groups["dy"])[0]
+        return linear(x, self.weight, self.streams, self.seed, self.recipe, self.mode == "exact", keep, made, turned,
+                      amaxes, weight_amaxes, place, self.groups["dy"])
 
     def _shared_amaxes(self, tensor, name):
         return shared_amaxes(tensor, name, self.streams, self.seed, self.recipe, self.groups[name])
