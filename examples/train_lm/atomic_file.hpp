@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
@@ -42,19 +43,25 @@ inline std::string destination_of(std::string const& path) {
 /// unless it was.
 class atomic_file {
  public:
-  /// errors  std::runtime_error for a path that no file can have.
-  explicit atomic_file(std::string const& asked)
+  /// Takes the disk space for `room` bytes at once, so that they can be written later, however full
+  /// the disk is by then.
+  /// errors  std::runtime_error for a path that no file can have, or where there is no room.
+  explicit atomic_file(std::string const& asked, std::uint64_t room = 0)
       : path_{atomic_file_detail::destination_of(asked)}, temporary_{path_ + ".XXXXXX"} {
     file_ = ::mkstemp(temporary_.data());
-    if (file_ < 0) fail("create a file beside");
+    if (file_ < 0) fail("write");
+    if (room == 0) return;
+    do errno = ::posix_fallocate(file_, 0, static_cast<::off_t>(room));
+    while (errno == EINTR);
+    if (int const refusal = errno; refusal != 0) {
+      drop();
+      errno = refusal;
+      fail("reserve " + std::to_string(room) + " bytes for");
+    }
   }
   atomic_file(atomic_file const&) = delete;
   atomic_file& operator=(atomic_file const&) = delete;
-  ~atomic_file() {
-    if (file_ < 0) return;
-    ::close(file_);
-    ::unlink(temporary_.c_str());
-  }
+  ~atomic_file() { drop(); }
 
   /// Writes bytes at a place; places may come in any order.
   /// errors  std::system_error.
@@ -66,12 +73,14 @@ class atomic_file {
       if (written < 0) fail("write");
       bytes.remove_prefix(static_cast<std::size_t>(written));
       offset += static_cast<std::uint64_t>(written);
+      end_ = std::max(end_, offset);
     }
   }
 
   /// Flushes the file to the disk and lets it replace the one at the path.
   /// errors  std::system_error; the file at the path is then what it was.
   void commit() {
+    if (::ftruncate(file_, static_cast<::off_t>(end_)) != 0) fail("write");  // room that is left
     mode_t const mask = ::umask(0);  // mkstemp gives 0600; a result is as readable as other files
     ::umask(mask);
     if (::fchmod(file_, 0666 & ~mask) != 0) fail("set the mode of");
@@ -89,13 +98,18 @@ class atomic_file {
   }
 
  private:
-  [[noreturn]] void fail(char const* what) const {
-    throw std::system_error(errno, std::generic_category(),
-                            std::string{"cannot "} + what + " " + path_);
+  [[noreturn]] void fail(std::string const& what) const {
+    throw std::system_error(errno, std::generic_category(), "cannot " + what + " " + path_);
+  }
+  void drop() {
+    if (file_ < 0) return;
+    ::close(std::exchange(file_, -1));
+    ::unlink(temporary_.c_str());
   }
 
   std::string path_, temporary_;
   int file_ = -1;
+  std::uint64_t end_ = 0;  // of what was written
 };
 
 /// Replaces the file at path by one with these bytes: a temporary file beside it is written,

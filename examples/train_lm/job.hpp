@@ -64,6 +64,7 @@ class job {
     std::size_t known = 0;
     for_runs([&](std::string const& recipe, std::uint64_t seed) {
       std::unique_ptr<trainer> const run = start(recipe, seed);  // refuses what is damaged
+      most_bytes_ += largest_size(run->checkpoint());
       if (auto const found = find_run(saved_, prefix(recipe, seed)))
         known += found->tensors.size() + found->metadata.size();
       return true;
@@ -106,6 +107,8 @@ class job {
     });
   }
 
+  /// No checkpoint of this job has more bytes as a file.
+  std::uint64_t most_bytes() const { return most_bytes_; }
   std::vector<run_result> const& results() const { return results_; }
   tensor_file const& checkpoint() const { return saved_; }
   double tokens() const {
@@ -113,6 +116,13 @@ class job {
   }
 
  private:
+  /// Of one run: what it has now, a loss for each step, and longer names and numbers.
+  std::uint64_t largest_size(tensor_file const& now) const {
+    constexpr std::uint64_t slack = 128;  // for a name's prefix and the digits of larger offsets
+    return format_safetensors(now).size() + plan_.training.steps * sizeof(double) +
+           slack * (now.tensors.size() + now.metadata.size() + 1);
+  }
+
   template <class Body>
   bool for_runs(Body const& body) const {
     for (std::uint64_t i = 0; i < plan_.seeds; ++i) {
@@ -162,6 +172,7 @@ class job {
   text const& text_;
   parallel_for const& parallel_;
   tensor_file saved_;
+  std::uint64_t most_bytes_ = 0;
   std::vector<run_result> results_;
 };
 

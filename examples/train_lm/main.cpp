@@ -56,9 +56,9 @@ int train(command const& asked, corpus const& from, text const& lines,
   // Whatever could go wrong at the end goes wrong now, before anyone waits for it.
   std::string const save = asked.save.empty() ? asked.out + "/stopped.safetensors" : asked.save;
   require_results(asked.out, {"loss.csv", "loss.svg", "samples.txt", "report.md"});
-  require_writable(save);
   if (std::error_code ignored; std::filesystem::equivalent(save, asked.text, ignored))
     throw std::runtime_error("cannot write " + save + ": it is the text to train on");
+  atomic_file checkpoint{save, work.most_bytes()};  // a disk that fills up meanwhile loses nothing
   if (!asked.export_to.empty()) require_results(asked.export_to, {"config.json"});
 
   std::cerr << "text: " << from.origin << ", " << from.bytes.size() << " bytes\n";
@@ -85,11 +85,12 @@ int train(command const& asked, corpus const& from, text const& lines,
   });
   if (!finished) {
     bar->stop();
-    write_atomically(save, format_safetensors(work.checkpoint()));
+    checkpoint.write_at(0, format_safetensors(work.checkpoint()));
+    checkpoint.commit();
     std::cerr << "stopped and saved; to go on, add: --resume " << save << "\n";
     return 130;
   }
-  give_results(asked, from, work, exported);
+  give_results(asked, from, work, exported, checkpoint);
   return 0;
 }
 

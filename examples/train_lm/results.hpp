@@ -52,10 +52,11 @@ inline constexpr char const* legend =
 
 }  // namespace results_detail
 
-/// Prints the results, then writes them: whoever waited sees them, even if the disk is full.
+/// Prints the results, then writes them: whoever waited sees them, even if the disk is full. The
+/// checkpoint first, for which there is room, and only where it was asked for.
 /// errors  as write_atomically
 inline void give_results(command const& asked, corpus const& from, job const& done,
-                         std::vector<exported_run> const& exports) {
+                         std::vector<exported_run> const& exports, atomic_file& checkpoint) {
   using namespace results_detail;
   std::vector<run_result> const& runs = done.results();
   std::string const report =
@@ -67,7 +68,10 @@ inline void give_results(command const& asked, corpus const& from, job const& do
   }
   std::cout << std::flush;
 
-  if (!asked.save.empty()) write_atomically(asked.save, format_safetensors(done.checkpoint()));
+  if (!asked.save.empty()) {
+    checkpoint.write_at(0, format_safetensors(done.checkpoint()));
+    checkpoint.commit();
+  }
   write_atomically(asked.out + "/loss.csv", format_csv(runs));
   write_atomically(asked.out + "/loss.svg", draw_losses(runs));
   write_atomically(asked.out + "/samples.txt", format_samples(runs));

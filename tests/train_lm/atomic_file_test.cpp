@@ -58,3 +58,22 @@ TEST_CASE("train_lm: a device is not replaced, and a link keeps leading where it
   CHECK(std::filesystem::is_symlink(link));
   CHECK(read_file(there) == "new");
 }
+
+TEST_CASE("train_lm: room taken ahead is used by a commit and given back without one") {
+  check::temporary_folder const folder;
+  std::string const path = folder.path() + "/file";
+  write_atomically(path, "old");
+  {
+    atomic_file const unused{path, 1000};
+    CHECK(folder.entries() == 2);
+  }
+  CHECK(folder.entries() == 1);
+  CHECK(read_file(path) == "old");
+  atomic_file next{path, 1000};
+  next.write_at(0, "new");
+  next.commit();
+  CHECK(read_file(path) == "new");  // and no room behind it
+  CHECK(folder.entries() == 1);
+  CHECK_THROWS_AS((atomic_file{path, std::uint64_t{1} << 62}), std::system_error);
+  CHECK(folder.entries() == 1);
+}

@@ -125,20 +125,27 @@ def without_speed(report):
     return [line.rsplit("|", 2)[0] if line.count("|") == 10 else line for line in report.splitlines()]
 
 
+def interrupted(program, *arguments, first=lambda: None):
+    """Runs until training has begun, then does what is to happen first, then Ctrl-C: exit, stderr."""
+    running = subprocess.Popen(program.command(*arguments), cwd=program.folder,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    said = []
+    for line in running.stderr:
+        said.append(line)
+        if "loss" in line:  # the first line of progress
+            break
+    first()
+    time.sleep(0.3)
+    running.send_signal(signal.SIGINT)
+    return running.wait(timeout=120), "".join(said) + running.stderr.read()
+
+
 def interruption(program):
     task = ["--steps", "60", "--recipe", "nvfp4"]
     whole = program.run(*task, "--out", "whole", "--save", "whole.st")
     check(whole.returncode == 0, f"the whole run: {whole.stderr}")
-    running = subprocess.Popen(program.command(*task, "--out", "part", "--save", "part.st"),
-                               cwd=program.folder,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    for line in running.stderr:  # the first line of progress: training has begun
-        if "loss" in line:
-            break
-    time.sleep(0.3)
-    running.send_signal(signal.SIGINT)
-    rest = running.communicate(timeout=120)[1]
-    check(running.returncode == 130, f"Ctrl-C: exit {running.returncode}")
+    status, rest = interrupted(program, *task, "--out", "part", "--save", "part.st")
+    check(status == 130, f"Ctrl-C: exit {status}")
     check("--resume part.st" in rest, f"Ctrl-C: says {rest!r}")
     check(not (program.folder / "part").exists() or not list((program.folder / "part").iterdir()),
           "a stopped run writes results")
@@ -157,8 +164,50 @@ def interruption(program):
     check("| nvfp4 | " in "".join(reports[0]) and "%" in reports[0][-1], "the tables are compared")
 
 
+def fill(folder):
+    """Takes what room is left."""
+    with open(folder / "filler", "wb", buffering=0) as filler:
+        for size in [1 << 16, 1 << 12, 1]:
+            try:
+                while True:
+                    filler.write(bytes(size))
+            except OSError:
+                pass
+
+
+def filled_disk(program):
+    """Ctrl-C on a disk that something else has filled since the start: saved all the same."""
+    disk = program.folder / "disk"
+    disk.mkdir()
+    size = 2 * len(program.bytes_of("whole.st"))
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)],
+                             capture_output=True, check=False)
+    if mounted.returncode != 0:
+        print("not root: a disk that fills up is not tried")
+        return
+    try:
+        task = ["--steps", "60", "--recipe", "nvfp4"]
+        stopped = interrupted(program, *task, "--out", "disk/out", "--save", "disk/part.st",
+                              first=lambda: fill(disk))
+        check(stopped[0] == 130 and "--resume disk/part.st" in stopped[1],
+              f"Ctrl-C on a full disk: exit {stopped[0]}, says {stopped[1]!r}")
+        names = sorted(path.name for path in disk.iterdir())
+        check(names == ["filler", "out", "part.st"], f"Ctrl-C on a full disk leaves {names}")
+        ended = program.run(*task, "--out", "resumed", "--resume", "disk/part.st", "--save",
+                            "resumed.st")
+        check(ended.returncode == 0, f"resumed from a full disk: {ended.stderr}")
+        check(program.bytes_of("resumed.st") == program.bytes_of("whole.st"),
+              "a run stopped on a full disk and resumed is another run")
+        program.refuses("cannot reserve", "--steps", "4", "--save", "disk/other.st")
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        program.refuses("Read-only file system", "--steps", "4", "--save", "disk/other.st")
+        program.refuses("cannot make the folder disk/new", "--steps", "4", "--out", "disk/new")
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
 def full_disk(program):
-    """Files that may not grow: the table is shown, the failure said, old files stay, nothing is left."""
+    """A disk without room is told before anyone waits; one that fills up meanwhile loses nothing."""
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
@@ -166,11 +215,12 @@ def full_disk(program):
     before = {path: path.read_bytes() for path in program.folder.rglob("*") if path.is_file()}
     ended = subprocess.run(arguments, cwd=program.folder, capture_output=True, text=True,
                            errors="replace", timeout=300, preexec_fn=limit)
-    check(ended.returncode == 2, f"full disk: exit {ended.returncode}")
-    check("| bf16 | " in ended.stdout, "full disk: no table")
-    check("cannot write one.st" in ended.stderr.splitlines()[-1], f"full disk: says {ended.stderr!r}")
+    check(ended.returncode == 2, f"no room: exit {ended.returncode}")
+    check(len(ended.stderr.splitlines()) == 1 and "cannot reserve" in ended.stderr
+          and "for one.st" in ended.stderr, f"no room: says {ended.stderr!r}")
     after = {path: path.read_bytes() for path in program.folder.rglob("*") if path.is_file()}
-    check(before == after, "full disk: touched a file")
+    check(before == after, "no room: touched a file")
+    filled_disk(program)
     with open("/dev/full", "w", encoding="ascii") as full:
         ended = subprocess.run(program.command("--help"), stdout=full, stderr=subprocess.PIPE,
                                text=True, timeout=60)
