@@ -1,0 +1,348 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Breaks headers one token at a time and sees whether their tests notice.
+
+mutate.py                       every mutant of every header in HEADERS
+mutate.py --only format/        of those whose path begins so
+mutate.py --list                prints the mutants and runs nothing
+mutate.py --self-test           finds a broken and an equivalent mutant in a small header of its own
+
+A mutant is killed when a static assertion or a test fails, a test crashes or runs ten times too long;
+it is invalid, and not counted, when it is no C++ for another reason. What survives must stand in
+survivors.txt with its reason, or the exit status is 1.
+"""
+import argparse
+import collections
+import concurrent.futures
+import os
+import pathlib
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SURVIVORS = pathlib.Path(__file__).with_name("survivors.txt")
+
+# Header below include/nibble: the tests below tests/ that are to notice, the quickest first.
+HEADERS = {
+    "detail/bits.hpp": ["detail/bits_test", "format/encode_test"],
+    "format/float_format.hpp": ["format/float_format_test", "format/encode_test"],
+    "format/rounding_rule.hpp": ["format/rounding_rule_test", "format/encode_test"],
+    "format/decode.hpp": ["format/decode_test"],
+    "format/encode.hpp": ["format/encode_test"],
+    "number.hpp": ["number_test", "fp8_e4m3_test"],
+    "packed.hpp": ["packed_test"],
+    "block.hpp": ["block_test"],
+    "rounding/by_rule.hpp": ["rounding/by_rule_test", "rounding/nearest_away_test"],
+    "rounding/nearest_even.hpp": ["rounding/nearest_even_test"],
+    "rounding/stochastic.hpp": ["rounding/stochastic_test"],
+    "random/philox.hpp": ["random/philox_test"],
+    "random/source.hpp": ["random/source_test"],
+    "random/stream.hpp": ["random/stream_test"],
+    "scaling/amax.hpp": ["scaling/amax_test", "quantizer_test"],
+    "scaling/policy.hpp": ["scaling/policy_test", "quantizer_test"],
+    "scaling/power_of_two.hpp": ["scaling/power_of_two_test"],
+    "scaling/four_over_six.hpp": ["scaling/four_over_six_test"],
+    "scaling/error_metric.hpp": ["scaling/error_metric_test", "scaling/four_over_six_test"],
+    "scaling/exhaustive.hpp": ["scaling/exhaustive_test"],
+    "scaling/clipped.hpp": ["scaling/clipped_test"],
+    "tensor_scale/current.hpp": ["tensor_scale/current_test", "quantizer_test"],
+    "quantizer.hpp": ["quantizer_test", "quantizer_laws_test"],
+    "arch/convert.hpp": ["arch/convert_test"],
+    "arch/lanes/e2m1.hpp": ["arch/lanes/e2m1_test"],
+    "arch/lanes/e4m3.hpp": ["arch/lanes/e4m3_test"],
+    "arch/lanes/philox.hpp": ["arch/lanes/philox_test"],
+    "arch/lanes/transpose.hpp": ["arch/lanes/transpose_test"],
+    "arch/lanes/vector.hpp": ["arch/lanes/vector_test", "arch/lanes/hadamard_test"],
+    "arch/lanes/hadamard.hpp": ["arch/lanes/hadamard_test"],
+    "layout/packed_accessor.hpp": ["layout/packed_accessor_test", "view_test"],
+    "layout/padded_right.hpp": ["layout/padded_right_test"],
+    "layout/scale_tile_128x4.hpp": ["layout/scale_tile_128x4_test", "part_test"],
+    "view.hpp": ["view_test", "quantized_matrix_test", "part_test", "quantize_test"],
+    "part.hpp": ["part_test"],
+    "swizzle.hpp": ["swizzle_test"],
+}
+
+# clang-format puts spaces around binary operators and none around template brackets.
+SWAPS = {
+    "+": ["-"], "-": ["+"], "*": ["/"], "/": ["*"], "%": ["*"],
+    "<<": [">>"], ">>": ["<<"], "&": ["|"], "|": ["&"], "^": ["|"],
+    "<": ["<="], "<=": ["<"], ">": [">="], ">=": [">"], "==": ["!="], "!=": ["=="],
+    "&&": ["||"], "||": ["&&"], "+=": ["-="], "-=": ["+="], "|=": ["&="], "&=": ["|="], "^=": ["|="],
+}
+OPERATOR = re.compile(r"(?<= )(\+|-|\*|/|%|<<|>>|&|\||\^|<|<=|>|>=|==|!=|&&|\|\||\+=|-=|\|=|&=|\^=)(?=[ \n])")
+NUMBER = re.compile(r"(?<![\w.'])(0x[0-9A-Fa-f']+|\d[\d']*)(u?)(?![\w.'])")
+WORD = re.compile(r"\b(true|false)\b")
+NOT = re.compile(r"(?<![\w!])!(?=[\w(])(?!=)")
+STEP = re.compile(r"\+\+|--")
+STATEMENT = re.compile(r"^ +(?!return\b|using\b|static_assert|typename|template|constexpr|if\b|for\b|"
+                       r"else\b|const\b|friend\b|case\b|public|private)[\w.\[\]()>*: -]+"
+                       r"( =| \+=| -=| \|=| \^=| &=) [^;{}]*;$", re.M)
+DECLARED = re.compile(r"^ +[\w:<>, ]+ (const )?[\w\[\]]+ = ")
+GUARD = re.compile(r"^ +if (?:constexpr )?\([^;{}]*\) (return|throw|continue|break)[^;{}]*;$", re.M)
+
+Mutant = collections.namedtuple("Mutant", "header start end text")
+
+
+def without_device(text):
+    """The text with what only a device compiles made blank: host tests cannot notice it."""
+    lines, stack = [], []  # of "host", "device" and "any", one for each open condition
+    for line in text.splitlines(keepends=True):
+        condition = re.match(r"\s*#\s*(if|elif|else|endif)\b(.*)", line)
+        if condition:
+            word, what = condition.groups()
+            kind = ("host" if re.search(r"!NIBBLE_HAS_(DEVICE|CVT)", what) else
+                    "device" if re.search(r"NIBBLE_HAS_(DEVICE|CVT)", what) else "any")
+            if word == "if":
+                stack.append(kind)
+            elif word == "elif":
+                stack[-1] = kind
+            elif word == "else":
+                stack[-1] = {"host": "device", "device": "host"}.get(stack[-1], "any")
+            else:
+                stack.pop()
+        elif "device" in stack:
+            line = " " * (len(line) - 1) + "\n"
+        lines.append(line)
+    return "".join(lines)
+
+
+def blanked(text):
+    """The text with everything that is no code of its own made blank, each byte in its place."""
+    def blank(found):
+        return re.sub(r"[^\n]", " ", found.group(0))
+    text = without_device(text)
+    for pattern in [r"//[^\n]*", r"/\*.*?\*/", r'"(?:\\.|[^"\\\n])*"', r"'(?:\\.|[^'\\\n])'(?!\w)",
+                    r"^[ \t]*#(?:[^\n]*\\\n)*[^\n]*", r"static_assert\([^;]*;", r"\[\[.*?\]\]"]:
+        text = re.sub(pattern, blank, text, flags=re.S | re.M if "^" in pattern or ".*?" in pattern
+                      else 0)
+    return text
+
+
+def mutants_of(header, text):
+    """Every mutant of a header, in the order of the text."""
+    code = blanked(text)
+    found = []
+
+    def add(start, end, new):
+        found.append(Mutant(header, start, end, new))
+
+    for match in OPERATOR.finditer(code):
+        for new in SWAPS[match.group(1)]:
+            add(match.start(), match.end(), new)
+    for match in NUMBER.finditer(code):
+        value = int(match.group(1).replace("'", ""), 0)
+        add(match.start(), match.end(), f"{value + 1}{match.group(2)}")
+        if value > 1:
+            add(match.start(), match.end(), f"{value - 1}{match.group(2)}")
+    for match in WORD.finditer(code):
+        add(match.start(), match.end(), "false" if match.group(1) == "true" else "true")
+    for match in NOT.finditer(code):
+        add(match.start(), match.end(), "")
+    for match in STEP.finditer(code):
+        add(match.start(), match.end(), "--" if match.group(0) == "++" else "++")
+    for pattern in (STATEMENT, GUARD):
+        for match in pattern.finditer(code):
+            if pattern is GUARD or not DECLARED.match(match.group(0)):
+                add(match.start(), match.end(), " ;")
+    return sorted(found, key=lambda each: (each.start, each.end, each.text))
+
+
+def name_of(mutant, text):
+    """One line that names a mutant by what stands there, and which of its like in the header it is."""
+    begin = text.rfind("\n", 0, mutant.start) + 1
+    end = text.find("\n", mutant.end)
+    old = text[begin:end]
+    new = text[begin:mutant.start] + mutant.text + text[mutant.end:end]
+    squeeze = lambda line: " ".join(line.split())
+    return f"{mutant.header} | {squeeze(old)} | {squeeze(new)}"
+
+
+class Runner:
+    def __init__(self, arguments, work):
+        self.compiler, self.work = arguments.compiler, work
+        self.flags = ["-std=c++20", "-O1", "-w", "-march=native", *arguments.flags]
+        self.includes = ["-I", str(ROOT / "include"), "-I", str(ROOT / "tests"),
+                         "-I", str(ROOT / "examples")]
+        for folder in arguments.system:
+            self.includes += ["-isystem", folder]
+        self.main = work / "main.o"
+        subprocess.run([self.compiler, *self.flags, *self.includes, "-c", str(ROOT / "tests/main.cpp"),
+                        "-o", str(self.main)], check=True)
+        self.usual = {}
+
+    def build_and_run(self, test, overlay, program):
+        """("passed" | "killed" | "invalid", seconds of the run)."""
+        command = [self.compiler, *self.flags, "-I", str(overlay), *self.includes,
+                   str(ROOT / "tests" / f"{test}.cpp"), str(self.main), "-o", str(program), "-pthread"]
+        try:
+            made = subprocess.run(command, capture_output=True, text=True, timeout=300, errors="replace")
+        except subprocess.TimeoutExpired:
+            return "killed", 0.0
+        if made.returncode != 0:
+            said = made.stderr
+            asserted = re.search(r"static assertion|static_assert|constant expression|constexpr", said)
+            return ("killed" if asserted else "invalid"), 0.0
+        start = time.time()
+        try:
+            ran = subprocess.run([str(program), "--abort-after=1", "--test-case-exclude=*illion*",
+                                  "--minimal"], capture_output=True,
+                                 timeout=10 * self.usual.get(test, 60) + 10)
+        except subprocess.TimeoutExpired:
+            return "killed", time.time() - start
+        finally:
+            program.unlink(missing_ok=True)
+        return ("passed" if ran.returncode == 0 else "killed"), time.time() - start
+
+    def measure(self, tests, jobs):
+        def one(test):
+            program = self.work / test.replace("/", "_")
+            return test, *self.build_and_run(test, self.work, program)
+
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            for test, verdict, seconds in pool.map(one, sorted(tests)):
+                if verdict != "passed":
+                    sys.exit(f"{test} does not pass as it is: {verdict}")
+                self.usual[test] = max(seconds, 0.1)
+
+    def judge(self, mutant, text, number, tests):
+        folder = self.work / f"mutant{number}"
+        target = folder / "nibble" / mutant.header
+        target.parent.mkdir(parents=True)
+        target.write_text(text[:mutant.start] + mutant.text + text[mutant.end:])
+        verdict = "passed"
+        for test in tests:
+            verdict, _ = self.build_and_run(test, folder, folder / "program")
+            if verdict != "passed":
+                break
+        subprocess.run(["rm", "-rf", str(folder)], check=True)
+        return "survived" if verdict == "passed" else verdict
+
+
+def read_survivors(path):
+    """name -> reason. A line of the file: HEADER | LINE | MUTANT | REASON, * for every mutant of a line."""
+    known = {}
+    for line in path.read_text().splitlines() if path.exists() else []:
+        if line.strip() and not line.startswith("#"):
+            name, reason = line.rsplit(" | ", 1)
+            known[name] = reason
+    return known
+
+
+def reason_for(name, known):
+    header, rest = name.split(" | ", 1)
+    for pattern, reason in known.items():
+        where, line = pattern.split(" | ", 1)
+        if name == pattern or (line.endswith(" | *") and where == header
+                               and rest.startswith(line[:-1])):
+            return reason
+    return None
+
+
+def run(arguments):
+    known = read_survivors(SURVIVORS)
+    todo = []
+    for header, tests in HEADERS.items():
+        if not any(header.startswith(each) for each in arguments.only):
+            continue
+        text = (ROOT / "include/nibble" / header).read_text()
+        todo += [(mutant, text, tests) for mutant in mutants_of(header, text)]
+    if arguments.names:
+        wanted = set(pathlib.Path(arguments.names).read_text().splitlines())
+        todo = [each for each in todo if name_of(each[0], each[1]) in wanted]
+    if arguments.list:
+        for mutant, text, _ in todo:
+            print(name_of(mutant, text))
+        return 0
+    random.Random(1).shuffle(todo)  # whatever the time allows is then a sample of the whole
+    counts = collections.Counter()
+    per_header = collections.defaultdict(collections.Counter)
+    unexplained = []
+    with tempfile.TemporaryDirectory() as folder:
+        runner = Runner(arguments, pathlib.Path(folder))
+        runner.measure({test for _, _, tests in todo for test in tests}, arguments.jobs)
+        end = time.time() + arguments.seconds if arguments.seconds else float("inf")
+
+        def one(item):
+            number, (mutant, text, tests) = item
+            if time.time() > end:
+                return mutant, text, "not run"
+            return mutant, text, runner.judge(mutant, text, number, tests)
+
+        with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+            for mutant, text, verdict in pool.map(one, enumerate(todo)):
+                counts[verdict] += 1
+                per_header[mutant.header][verdict] += 1
+                name = name_of(mutant, text)
+                if verdict == "survived":
+                    reason = reason_for(name, known)
+                    if reason is None:
+                        unexplained.append(name)
+                    print(f"survived: {name} | {reason or 'NO REASON'}", flush=True)
+                if arguments.log:
+                    with open(arguments.log, "a", encoding="utf-8") as log:
+                        log.write(f"{verdict} | {name}\n")
+    for header in sorted(per_header):
+        each = per_header[header]
+        print(f"{header}: {each['killed']} killed, {each['survived']} survived, "
+              f"{each['invalid']} invalid, {each['not run']} not run")
+    explained = counts["survived"] - len(unexplained)
+    print(f"{counts['killed']} killed, {explained} survived with a reason, {len(unexplained)} without, "
+          f"{counts['invalid']} no C++, {counts['not run']} not run")
+    return 1 if unexplained or not counts["killed"] else 0
+
+
+def self_test():
+    text = ("// 1 + 2\n#define X 3 + 4\n[[nodiscard]] constexpr int f(int a) {\n"
+            "  static_assert(1 + 1 == 2, \"1 + 1\");\n  if (a < 0) return 0;\n  return a + 10;\n}\n")
+    names = [name_of(each, text) for each in mutants_of("x.hpp", text)]
+    expected = ["x.hpp | if (a < 0) return 0; | ;", "x.hpp | if (a < 0) return 0; | if (a <= 0) return 0;",
+                "x.hpp | if (a < 0) return 0; | if (a < 1) return 0;",
+                "x.hpp | if (a < 0) return 0; | if (a < 0) return 1;",
+                "x.hpp | return a + 10; | return a - 10;", "x.hpp | return a + 10; | return a + 11;",
+                "x.hpp | return a + 10; | return a + 9;"]
+    if sorted(names) != sorted(expected):
+        print("self-test: the mutants are", *names, sep="\n  ")
+        return 1
+    for header, tests in HEADERS.items():
+        missing = [path for path in [ROOT / "include/nibble" / header,
+                                     *(ROOT / "tests" / f"{test}.cpp" for test in tests)]
+                   if not path.exists()]
+        if missing:
+            print("self-test: no such file:", *missing)
+            return 1
+    # A survivor is named by the lines it stands on; one that no header makes any more is stale.
+    alive = set()
+    for header in HEADERS:
+        source = (ROOT / "include/nibble" / header).read_text()
+        alive |= {name_of(each, source) for each in mutants_of(header, source)}
+    known = read_survivors(SURVIVORS)
+    stale = [name for name in known if not any(reason_for(each, {name: known[name]}) for each in alive)]
+    for name in stale:
+        print("survivors.txt: no header makes this mutant any more:", name)
+    print(f"{len(alive)} mutants, {len(known)} lines of known survivors")
+    return 1 if stale else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--only", action="append", help="headers whose path begins so")
+    parser.add_argument("--names", help="a file of mutants' names, as --list prints them: only these")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--self-test", action="store_true")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--seconds", type=float, help="begin no mutant after so many")
+    parser.add_argument("--log", help="append a line for each mutant to this file")
+    parser.add_argument("--compiler", default=os.environ.get("CXX", "g++"))
+    parser.add_argument("--system", action="append", default=[], help="a folder of system headers")
+    parser.add_argument("flags", nargs="*", help="more flags, after --")
+    arguments = parser.parse_args()
+    arguments.only = arguments.only or [""]
+    sys.exit(self_test() if arguments.self_test else run(arguments))
+
+
+if __name__ == "__main__":
+    main()
