@@ -102,9 +102,10 @@ status find_amax(::cuda::stream_ref stream, In const& in,
   }
   matrix_index const size = in.extent(0) * in.extent(1);
   if (size == 0) return status::success;
+  bool const has_no_gaps = (in.stride(1) == 1 && in.stride(0) == in.extent(1)) ||
+                           (in.stride(0) == 1 && in.stride(1) == in.extent(0));
   bool const is_flat = Quantizer::has_one_amax && Quantizer::transform_type::size == 1 &&
-                       size % 32 == 0 && in.stride(1) == 1 && in.stride(0) == in.extent(1) &&
-                       is_aligned(in.data_handle(), 16);
+                       size % 32 == 0 && has_no_gaps && is_aligned(in.data_handle(), 16);
   if (is_flat) {
     // One wave: each block ends in an atomic.
     detail::amax_flat<value_type>

@@ -6,6 +6,7 @@
 
 #include "nibble/device/amax.cuh"
 #include "nibble/device/group_kernels.cuh"
+#include "nibble/device/square_tiles.cuh"
 #include "nibble/device/status.cuh"
 #include "nibble/device/tile_kernel.cuh"
 
@@ -113,6 +114,13 @@ status quantize_with_amax(::cuda::stream_ref stream, In const& in,
               out.amax.data_handle(), blocks, q);
       done = true;
     }
+  }
+  if constexpr (detail::makes_wide_tiles<Quantizer>) {
+    matrix_index const tiles = nibble::detail::ceil_div<matrix_index>(out.rows(), Block::size) *
+                               nibble::detail::ceil_div<matrix_index>(out.columns(), Block::size);
+    detail::quantize_wide_tiles<<<detail::grid_for(tiles * threads), threads, 0, stream.get()>>>(
+        in, out, q);
+    done = true;
   }
   if constexpr (Quantizer::group.rows == 16 && Quantizer::group.columns == 16 &&
                 Quantizer::has_one_amax &&

@@ -111,10 +111,19 @@ status transpose_tiles(::cuda::stream_ref stream, quantized_view<BlockIn, Layout
   }
   if (out.codes.stride(1) != 1 || out.codes.stride(0) % Block::size != 0)
     return status::code_layout;
-  matrix_index const tiles = nibble::detail::ceil_div<matrix_index>(in.rows(), Block::size * 4) *
-                             nibble::detail::ceil_div<matrix_index>(in.columns(), Block::size * 8);
-  detail::turn_tiles<<<detail::grid_for(tiles > 0 ? tiles * 32 : 1), detail::threads_per_block, 0,
-                       stream.get()>>>(in, out);
+  // A tile is a block of threads, or one of 32 that go to a warp.
+  constexpr bool is_wide = detail::has_wide_tiles<Block>;
+  constexpr matrix_index tall = Block::size * (is_wide ? 1 : 4);
+  constexpr matrix_index wide = Block::size * (is_wide ? 1 : 8);
+  matrix_index const threads = nibble::detail::ceil_div(in.rows(), tall) *
+                               nibble::detail::ceil_div(in.columns(), wide) *
+                               (is_wide ? detail::threads_per_block : 32);
+  unsigned const grid = detail::grid_for(threads > 0 ? threads : 1);
+  if constexpr (is_wide) {
+    detail::turn_wide_tiles<<<grid, detail::threads_per_block, 0, stream.get()>>>(in, out);
+  } else {
+    detail::turn_tiles<<<grid, detail::threads_per_block, 0, stream.get()>>>(in, out);
+  }
   detail::launch_clear_padding(stream.get(), out);
   return cudaPeekAtLastError() == cudaSuccess ? status::success : status::launch_failed;
 }
