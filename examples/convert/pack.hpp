@@ -82,10 +82,10 @@ nibble::error_report pack_tensor(checkpoint const& from, std::string const& name
   if (names == convention::modelopt)
     return pack_as<modelopt::weights, T>(
         from, name, parts, parallel,
-        [](nibble::tensor_amax a) { return modelopt::weight_scale_2(a); }, to);
+        [](nibble::tensor_amax a) { return modelopt::weight_scale_2(a).value; }, to);
   return pack_as<compressed_tensors::weights<T>, T>(
       from, name, parts, parallel,
-      [](nibble::tensor_amax a) { return compressed_tensors::weight_global_scale<T>(a); }, to);
+      [](nibble::tensor_amax a) { return compressed_tensors::weight_global_scale<T>(a).value; }, to);
 }
 
 }  // namespace pack_detail

@@ -4,8 +4,8 @@
     (gdb) source share/nibble/nibble_gdb.py          (or put the line into ~/.gdbinit)
     (gdb) print block
     $1 = 192 * [0, 0, -0.5, 0.5, 1, -1.5, 2, -2, 3, -4, 4, -6, 1, 6, 0, 0.5]
-    (gdb) print block.codes[5]
-    $2 = -1.5 (0xb)
+    (gdb) print block.scale
+    $2 = 192 (0x74)
 
 The format of a number is read from the name of its base class, so types of your own work too.
 """

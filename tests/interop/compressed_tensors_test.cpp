@@ -29,9 +29,9 @@ TEST_CASE("trap: compressed-tensors computes scales in the type of the weights")
 }
 
 TEST_CASE("trap: weight_global_scale is what codes are divided by, 2688 / amax") {
-  static_assert(ct::weight_global_scale({5376}) == 0.5f);
+  static_assert(ct::weight_global_scale({5376}).value == 0.5f);
   auto const made = ct::weights<>{}(conventions::first_is(5376), tensor_amax{5376});
-  CHECK(ct::stored{}.dequantize(made, tensor_amax{0.5f})[0] == 5376);
+  CHECK(ct::stored{}.dequantize(made, ct::slot({0.5f}))[0] == 5376);
   // Read as ModelOpt's, the same file is a quarter as large.
   CHECK(interop::modelopt::stored{}.dequantize(made, tensor_amax{0.5f})[0] == 1344);
 }

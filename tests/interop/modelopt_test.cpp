@@ -28,10 +28,10 @@ TEST_CASE(
 }
 
 TEST_CASE("trap: weight_scale_2 is what codes are multiplied with, amax / 2688") {
-  static_assert(mo::weight_scale_2({5376}) == 2);
+  static_assert(mo::weight_scale_2({5376}).value == 2);
   auto const made = mo::weights{}(conventions::first_is(5376), tensor_amax{5376});
   CHECK(static_cast<float>(made.codes[0]) * static_cast<float>(made.scale) * 2 == 5376);
-  CHECK(mo::stored{}.dequantize(made, tensor_amax{2})[0] == 5376);
+  CHECK(mo::stored{}.dequantize(made, mo::slot({2}))[0] == 5376);
 }
 
 TEST_CASE(

@@ -19,9 +19,9 @@ static_assert(tensor_scale::policy<outer_multiplier<>> && tensor_scale::policy<o
 TEST_CASE(
     "trap: ModelOpt's and torchao's outer scale is a multiplier, compressed-tensors' its "
     "reciprocal") {
-  static_assert(multiplier_of({2688}) == 1 &&
-                divisor_of({2688}) == 1);  // the one amax that hides it
-  static_assert(multiplier_of({5376}) == 2 && divisor_of({5376}) == 0.5f);
+  static_assert(multiplier_of({2688}).value == 1 &&
+                divisor_of({2688}).value == 1);  // the one amax that hides it
+  static_assert(multiplier_of({5376}).value == 2 && divisor_of({5376}).value == 0.5f);
   auto const multiplier = outer_multiplier<false>::from<fp4_e2m1>({2});
   auto const divisor = outer_divisor<float, false>::from<fp4_e2m1>({2});
   CHECK(outer_multiplier<false>::decode<fp4_e2m1>(3, multiplier) == 6);
@@ -32,7 +32,7 @@ TEST_CASE("trap: the reciprocal of one library's stored scale is not always the 
   int differ = 0;
   for (std::uint32_t i = 0; i < 10000; ++i) {
     float const amax = std::bit_cast<float>(0x3F800000u + i * 839u);  // one binade
-    differ += divisor_of({amax}) != 1.0f / multiplier_of({amax});
+    differ += divisor_of({amax}).value != 1.0f / multiplier_of({amax}).value;
   }
   CHECK(differ > 1000);  // so files are converted through the amax, or decoded as they are
 }
@@ -43,9 +43,9 @@ TEST_CASE("trap: an outer scale read from a file need not be amax / 2688 for any
   int gaps = 0;
   for (std::uint32_t i = 0; i < 64; ++i) {
     float const below =
-        multiplier_of({std::bit_cast<float>(std::bit_cast<std::uint32_t>(amax) + i)});
+        multiplier_of({std::bit_cast<float>(std::bit_cast<std::uint32_t>(amax) + i)}).value;
     float const above =
-        multiplier_of({std::bit_cast<float>(std::bit_cast<std::uint32_t>(amax) + i + 1)});
+        multiplier_of({std::bit_cast<float>(std::bit_cast<std::uint32_t>(amax) + i + 1)}).value;
     gaps += std::bit_cast<std::uint32_t>(above) - std::bit_cast<std::uint32_t>(below) > 1;
   }
   CHECK(gaps > 20);
@@ -55,7 +55,7 @@ TEST_CASE("trap: PyTorch divides 2688 by a tensor as (1 / amax) * 2688, and roun
   int differ = 0;
   for (std::uint32_t i = 0; i < 10000; ++i) {
     float const amax = std::bit_cast<float>(0x3F800000u + i * 839u);
-    differ += divisor_of({amax}) != 2688.0f / amax;
+    differ += divisor_of({amax}).value != 2688.0f / amax;
   }
   CHECK(differ > 1000);
 }
@@ -63,15 +63,15 @@ TEST_CASE("trap: PyTorch divides 2688 by a tensor as (1 / amax) * 2688, and roun
 TEST_CASE(
     "trap: bf16 weights get a divisor rounded to bf16 twice, small fp16 weights the divisor 1") {
   CHECK(static_cast<float>(bf16(2688.0f / 4.5f)) == 596.0f);  // what one rounding would give
-  CHECK(divisor_of<bf16>({4.5f}) == 600.0f);
-  CHECK(divisor_of<fp16>({0.0410f}) == 1.0f);  // 2688 / 0.041 is beyond 65504
-  CHECK(divisor_of<fp16>({0.0625f}) == 43008.0f);
+  CHECK(divisor_of<bf16>({4.5f}).value == 600.0f);
+  CHECK(divisor_of<fp16>({0.0410f}).value == 1.0f);  // 2688 / 0.041 is beyond 65504
+  CHECK(divisor_of<fp16>({0.0625f}).value == 43008.0f);
 }
 
 TEST_CASE("trap: a tensor of zeros has the outer scale 1, not 0 or infinity") {
-  static_assert(multiplier_of({0}) == 1 && divisor_of({0}) == 1 && divisor_of<bf16>({0}) == 1);
-  CHECK(multiplier_of({1e-45f}) == 1);
-  CHECK(divisor_of({1e-38f}) == 1);
+  static_assert(multiplier_of({0}).value == 1 && divisor_of({0}).value == 1 && divisor_of<bf16>({0}).value == 1);
+  CHECK(multiplier_of({1e-45f}).value == 1);
+  CHECK(divisor_of({1e-38f}).value == 1);
 }
 
 TEST_CASE("outer scales are total: usable factors for any amax") {

@@ -48,7 +48,7 @@ TEST_CASE("trap: torchao's block scales of an all-zero tensor are NaN, these are
 }
 
 TEST_CASE("per_tensor_scale is amax / 2688, and scales go to cuBLASLt in tiles") {
-  static_assert(ao::per_tensor_scale({5376}) == 2);
+  static_assert(ao::per_tensor_scale({5376}).value == 2);
   auto const values = fixture::filled(128, 64);
   auto const q = quantized<interop::cublaslt::scale_layout>(values.view(), ao::weights{});
   CHECK(interop::cublaslt::check(q.view()) == interop::cublaslt::refusal::none);

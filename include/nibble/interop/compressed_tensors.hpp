@@ -44,8 +44,10 @@ using stored = quantizer<nvfp4_block, scale<float, false>, unsigned_zero>;
 /// What compressed-tensors stores as LAYER.weight_global_scale: a divisor, the reciprocal of
 /// ModelOpt's. LAYER.input_global_scale is as much of the inputs' amax.
 template <class Weight = float>
-[[nodiscard]] NIBBLE_HD constexpr float weight_global_scale(tensor_amax amax) noexcept {
+[[nodiscard]] NIBBLE_HD constexpr divisor weight_global_scale(tensor_amax amax) noexcept {
   return divisor_of<Weight>(amax);
 }
+/// What stands in the amax slot of a view that `stored` reads.
+[[nodiscard]] NIBBLE_HD constexpr tensor_amax slot(divisor read) noexcept { return {read.value}; }
 
 }  // namespace nibble::interop::compressed_tensors

@@ -42,8 +42,12 @@ using stored = quantizer<nvfp4_block, scale<false>, unsigned_zero>;
 
 /// What ModelOpt stores as LAYER.weight_scale_2: a multiplier. LAYER.input_scale is as much of the
 /// inputs' amax.
-[[nodiscard]] NIBBLE_HD constexpr float weight_scale_2(tensor_amax amax) noexcept {
+[[nodiscard]] NIBBLE_HD constexpr multiplier weight_scale_2(tensor_amax amax) noexcept {
   return multiplier_of(amax);
+}
+/// What stands in the amax slot of a view that `stored` reads.
+[[nodiscard]] NIBBLE_HD constexpr tensor_amax slot(multiplier read) noexcept {
+  return {read.value};
 }
 
 }  // namespace nibble::interop::modelopt

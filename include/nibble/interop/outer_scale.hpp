@@ -10,13 +10,23 @@
 
 namespace nibble::interop {
 
+/// The tensor scale in its two writings, as types that do not convert into one another.
+struct multiplier {
+  float value;  // a code is worth code * (scale * value)
+  friend constexpr bool operator==(multiplier, multiplier) = default;
+};
+struct divisor {
+  float value;  // a code is worth code * (scale / value)
+  friend constexpr bool operator==(divisor, divisor) = default;
+};
+
 /// amax / 2688, a multiplier: weight_scale_2 of ModelOpt, per_tensor_scale of torchao.
 ///
 /// errors  1 where the quotient is 0, that is for tensors of zeros: the libraries store 0 there, and
 ///         NaN as every block scale.
-[[nodiscard]] NIBBLE_HD constexpr float multiplier_of(tensor_amax amax) noexcept {
+[[nodiscard]] NIBBLE_HD constexpr multiplier multiplier_of(tensor_amax amax) noexcept {
   float const quotient = arch::divide(amax.value, 2688.0f);
-  return arch::equal(quotient, 0) ? 1.0f : quotient;
+  return {arch::equal(quotient, 0) ? 1.0f : quotient};
 }
 
 /// 2688 / amax, a divisor: weight_global_scale of compressed-tensors.
@@ -26,12 +36,12 @@ namespace nibble::interop {
 ///         that number; a result beyond its largest becomes 1, as for every fp16 weight with an amax
 ///         under 0.041.
 template <class Weight = float>
-[[nodiscard]] NIBBLE_HD constexpr float divisor_of(tensor_amax amax) noexcept {
+[[nodiscard]] NIBBLE_HD constexpr divisor divisor_of(tensor_amax amax) noexcept {
   constexpr float tiny = std::is_same_v<Weight, fp16> ? 0x1p-14f : 0x1p-126f;
   float const bounded = arch::less(amax.value, tiny) ? tiny : amax.value;
   auto const reciprocal = static_cast<float>(Weight(arch::divide(1.0f, bounded)));
   auto const result = static_cast<float>(Weight(arch::multiply(reciprocal, 2688.0f)));
-  return detail::magnitude_bits(result) < detail::infinity_bits ? result : 1.0f;
+  return {detail::magnitude_bits(result) < detail::infinity_bits ? result : 1.0f};
 }
 
 /// An outer scale that is kept as a multiplier: a code is worth code * (scale * multiplier).
@@ -45,7 +55,7 @@ struct outer_multiplier {
 
   template <class Element>
   [[nodiscard]] NIBBLE_HD static constexpr tensor_scale::factors from(tensor_amax amax) noexcept {
-    float const multiplier = FromAmax ? multiplier_of(amax) : amax.value;
+    float const multiplier = FromAmax ? multiplier_of(amax).value : amax.value;
     return {amax.value, arch::divide(1.0f, multiplier), multiplier};
   }
   template <class Element>
@@ -66,7 +76,7 @@ struct outer_divisor {
 
   template <class Element>
   [[nodiscard]] NIBBLE_HD static constexpr tensor_scale::factors from(tensor_amax amax) noexcept {
-    float const divisor = FromAmax ? divisor_of<Weight>(amax) : amax.value;
+    float const divisor = FromAmax ? divisor_of<Weight>(amax).value : amax.value;
     return {amax.value, divisor, arch::divide(1.0f, divisor)};
   }
   template <class Element>

@@ -40,8 +40,12 @@ using weights = quantizer<nvfp4_block, scale<>>;
 using stored = quantizer<nvfp4_block, scale<false>>;
 
 /// What torchao stores as per_tensor_scale.
-[[nodiscard]] NIBBLE_HD constexpr float per_tensor_scale(tensor_amax amax) noexcept {
+[[nodiscard]] NIBBLE_HD constexpr multiplier per_tensor_scale(tensor_amax amax) noexcept {
   return multiplier_of(amax);
+}
+/// What stands in the amax slot of a view that `stored` reads.
+[[nodiscard]] NIBBLE_HD constexpr tensor_amax slot(multiplier read) noexcept {
+  return {read.value};
 }
 
 }  // namespace nibble::interop::torchao
