@@ -4,6 +4,7 @@
 //
 //   nvcc -std=c++20 -O3 -arch=sm_90a -I include bench/device_products_bench.cu -lcublasLt && ./a.out [tokens inputs outputs]
 #include <thrust/device_vector.h>
+#include <thrust/host_vector.h>
 
 #include <algorithm>
 #include <cmath>
@@ -79,6 +80,56 @@ struct stored_codes {
     return result;
   }
 };
+
+/// Normal numbers, each pair of them 2^-spread to 1 times as large.
+thrust::device_vector<bf16> normal_matrix(matrix_index rows, matrix_index columns, std::uint64_t seed, unsigned spread) {
+  std::vector<bf16> host(static_cast<std::size_t>(rows * columns));
+  random::philox4x32<7> const source{seed, 3};
+  for (std::size_t i = 0; i + 1 < host.size(); i += 2) {
+    auto const words = source(i / 2);
+    double const size = std::ldexp(1.0, -static_cast<int>(words.value[2] % (spread + 1)));
+    double const radius = size * std::sqrt(-2 * std::log((words.value[0] + 1.0) * 0x1p-32));
+    double const angle = words.value[1] * 0x1p-32 * 6.283185307179586;
+    host[i] = bf16(static_cast<float>(radius * std::cos(angle)));
+    host[i + 1] = bf16(static_cast<float>(radius * std::sin(angle)));
+  }
+  return thrust::device_vector<bf16>(host.begin(), host.end());
+}
+
+/// What fast sums lose: every result of a product against the exact one.
+void report_errors(cublas::handle const& handle, cuda::stream_ref stream, matrix_index depth, unsigned spread) {
+  matrix_index const rows = 1024, columns = 1024;
+  auto x = normal_matrix(rows, depth, 5, spread), w = normal_matrix(columns, depth, 6, spread);
+  stored_codes a(view_of(x, rows, depth), stream), b(view_of(w, columns, depth), stream);
+  auto const multiplied = [&]<product Mode>() {
+    thrust::device_vector<float> out(static_cast<std::size_t>(rows * columns));
+    auto const to = view_of(out, rows, columns);
+    std::size_t const bytes = device::matmul_workspace<Mode>(handle, a.view(), quantizer<>{}, b.view(), quantizer<>{}, to);
+    thrust::device_vector<std::uint8_t> memory(bytes);
+    require(device::matmul<Mode>(handle, stream, {raw(memory), bytes}, a.view(), quantizer<>{}, b.view(),
+                                 quantizer<>{}, to),
+            "a product for its errors");
+    thrust::host_vector<float> const copy = out;
+    return std::vector<float>(copy.begin(), copy.end());
+  };
+  auto const exact = multiplied.template operator()<product::exact>();
+  auto const fast = multiplied.template operator()<product::fast>();
+  double off = 0, size = 0, largest = 0;
+  std::size_t equal = 0;
+  for (std::size_t i = 0; i < exact.size(); ++i) {
+    double const d = static_cast<double>(fast[i]) - static_cast<double>(exact[i]);
+    off += d * d;
+    size += static_cast<double>(exact[i]) * static_cast<double>(exact[i]);
+    largest = std::max(largest, std::abs(d));
+    equal += fast[i] == exact[i];
+  }
+  auto const count = static_cast<double>(exact.size());
+  std::printf("fast against exact, normal numbers over 2^%u, K %5lld: %5.1f %% equal, relative error %.2e, largest %.2e of "
+              "the results' root mean square\n",
+              spread, static_cast<long long>(depth), 100 * static_cast<double>(equal) / count, std::sqrt(off / size),
+              largest / std::sqrt(size / count));
+  require(std::sqrt(off / size) < 1e-5, "fast products");
+}
 
 void report(char const* name, double ms, double base) {
   std::printf("%-44s %9.4f ms  %6.2f of bf16\n", name, ms, ms / base);
@@ -195,6 +246,10 @@ int main(int argc, char** argv) {
   };
   time_product.template operator()<product::fast>("fast");
   time_product.template operator()<product::exact>("exact");
+
+  for (unsigned const spread : {0u, 16u}) {
+    for (matrix_index const depth : {256, 4096, 16384}) report_errors(handle, stream, depth, spread);
+  }
 
   // The whole linear layer under NVIDIA's recipe.
   using layer_type = device::linear<recipes::nvfp4>;
