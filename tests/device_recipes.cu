@@ -4,6 +4,8 @@
 // minute to compile, so nothing builds them but `cmake --build DIR --target device_recipes`.
 #include <doctest/doctest.h>
 
+#include <nibble/recipes/stable_fp4.hpp>
+
 #include "train_lm/ablations.hpp"
 #include "train_lm/variants.hpp"
 
@@ -33,6 +35,7 @@ void all() {
   NIBBLE_RECIPE(7, variants::nvfp4_mixed);
   NIBBLE_RECIPE(8, variants::nvfp4_augmented);
   NIBBLE_RECIPE(9, variants::nvfp4_differentiable);
+  NIBBLE_RECIPE(10, nibble::recipes::stable_fp4);
 }
 
 }  // namespace

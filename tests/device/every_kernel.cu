@@ -3,6 +3,7 @@
 #include <nibble/device/weight_only.cuh>
 #include <nibble/mma/multiply_add.cuh>
 #include <nibble/device/matmul.cuh>
+#include <nibble/device/matmul_grouped.cuh>
 #include <nibble/device/transpose.cuh>
 #include <nibble/nibble.cuh>
 
@@ -75,6 +76,8 @@ void launch_every_kernel(cuda::stream_ref stream, matrix_view<bf16> const& in,
   using in_memory = rounding::stochastic<8, random::philox_in_memory<>>;
   (void)device::quantize_grouped(stream, in, cuda::std::span<int const>(), grouped,
                                  quantizer{scaling::amax<>{}, in_memory{}});
+  (void)device::matmul_grouped<product::fast>(stream, grouped, quantizer<>{}, cuda::std::span<int const>(), grouped,
+                                              quantizer<>{}, in);
   by_lanes<<<1, 32, 0, stream.get()>>>(nullptr, nullptr);
   multiply(stream, plain, tiled, in);
   by_warps<<<1, 32, 0, stream.get()>>>({}, {}, nullptr);

@@ -130,75 +130,102 @@ struct outer_along_k {
   }
 };
 
-/// One tile of 64 x 64 results a thread block, 4 x 4 a thread, 16 values of k at a time.
-template <class A, class B, class OuterOf, class AlphaOf, class Out>
-__global__ void __launch_bounds__(threads_per_block)
-    multiply_in_order(A a, B b, OuterOf outer_of, AlphaOf alpha_of, Out out, epilogue e) {
-  using Sum = std::conditional_t<fits_float<A, B>(), float, double>;
-  constexpr int side = 64, each = 4, depth = 16, lanes = side / each;
-  __shared__ Sum left[depth][side + 1], right[depth][side + 1];
-  __shared__ double left_scale[side], right_scale[side];
+/// FP64 sums in increasing k.
+struct ordered_sum {
+  double value = 0;
+  __device__ void add(double term) { value = __dadd_rn(value, term); }
+  [[nodiscard]] __device__ float rounded() const { return to_float(value); }
+};
+
+/// Where the operands of one tile of 64 x 64 results lie while 16 values of k are multiplied.
+inline constexpr int ordered_side = 64, ordered_depth = 16;
+template <class Value>
+struct ordered_stage {
+  Value left[ordered_depth][ordered_side + 1], right[ordered_depth][ordered_side + 1];
+  double left_scale[ordered_side], right_scale[ordered_side];
+};
+template <class A, class B>
+using ordered_value = std::conditional_t<fits_float<A, B>(), float, double>;
+
+/// The tile of results from (row, column) on, by a thread block, 4 x 4 a thread, 16 values of k at a
+/// time. Sum takes a block's terms in increasing k.
+template <class Sum, class A, class B, class OuterOf, class AlphaOf, class Out>
+__device__ void multiply_tile_in_order(ordered_stage<ordered_value<A, B>>& stage, A const& a,
+                                       B const& b, OuterOf const& outer_of, AlphaOf const& alpha_of,
+                                       Out const& out, epilogue const& e, matrix_index row,
+                                       matrix_index column) {
+  using Value = ordered_value<A, B>;
+  constexpr int side = ordered_side, each = 4, depth = ordered_depth, lanes = side / each;
   int const thread = static_cast<int>(threadIdx.x);
   int const my_row = thread / lanes * each, my_column = thread % lanes * each;
   int const load_row = thread / 4, load_k = thread % 4 * 4;
-  matrix_index const across = nibble::detail::ceil_div<matrix_index>(out.extent(1), side);
-  matrix_index const count = across * nibble::detail::ceil_div<matrix_index>(out.extent(0), side);
-  for (matrix_index tile = blockIdx.x; tile < count; tile += gridDim.x) {
-    matrix_index const row = tile / across * side, column = tile % across * side;
-    double sums[each][each] = {};
-    for (matrix_index block = 0; block < a.blocks(); ++block) {
-      Sum codes[each][each] = {};
-      for (matrix_index step = 0; step < a.steps(); ++step) {
-        __syncthreads();
-        Sum four[4] = {}, other[4] = {};
-        auto const first = static_cast<decltype(a.steps())>(step * depth + load_k);
-        if (row + load_row < a.rows()) a.read(row + load_row, block, first, four);
-        if (column + load_row < b.rows()) b.read(column + load_row, block, first, other);
-        for (int i = 0; i < 4; ++i) {
-          left[load_k + i][load_row] = four[i];
-          right[load_k + i][load_row] = other[i];
-        }
-        if (A::is_scaled && step == 0 && thread < side) {
-          left_scale[thread] = row + thread < a.rows() ? a.scale(row + thread, block) : 0;
-          right_scale[thread] = column + thread < b.rows() ? b.scale(column + thread, block) : 0;
-        }
-        __syncthreads();
-        for (int k = 0; k < depth; ++k) {
-          for (int i = 0; i < each; ++i) {
-            for (int j = 0; j < each; ++j) {
-              // The product is exact, so it does not matter whether the compiler fuses.
-              codes[i][j] += left[k][my_row + i] * right[k][my_column + j];
-            }
-          }
-        }
+  Sum sums[each][each] = {};
+  for (matrix_index block = 0; block < a.blocks(); ++block) {
+    Value codes[each][each] = {};
+    for (matrix_index step = 0; step < a.steps(); ++step) {
+      __syncthreads();
+      Value four[4] = {}, other[4] = {};
+      auto const first = static_cast<decltype(a.steps())>(step * depth + load_k);
+      if (row + load_row < a.rows()) a.read(row + load_row, block, first, four);
+      if (column + load_row < b.rows()) b.read(column + load_row, block, first, other);
+      for (int i = 0; i < 4; ++i) {
+        stage.left[load_k + i][load_row] = four[i];
+        stage.right[load_k + i][load_row] = other[i];
       }
-      for (int i = 0; i < each; ++i) {
-        for (int j = 0; j < each; ++j) {
-          if constexpr (A::is_scaled) {
-            double term =
-                __dmul_rn(__dmul_rn(static_cast<double>(codes[i][j]), left_scale[my_row + i]),
-                          right_scale[my_column + j]);
-            bool const is_inside =
-                row + my_row + i < out.extent(0) && column + my_column + j < out.extent(1);
-            if (is_inside) {
-              term = outer_of(term, row + my_row + i, column + my_column + j,
-                              block * A::block_type::size);
-            }
-            sums[i][j] = __dadd_rn(sums[i][j], term);
-          } else {
-            sums[i][j] = codes[i][j];
+      if (A::is_scaled && step == 0 && thread < side) {
+        stage.left_scale[thread] = row + thread < a.rows() ? a.scale(row + thread, block) : 0;
+        stage.right_scale[thread] =
+            column + thread < b.rows() ? b.scale(column + thread, block) : 0;
+      }
+      __syncthreads();
+      for (int k = 0; k < depth; ++k) {
+        for (int i = 0; i < each; ++i) {
+          for (int j = 0; j < each; ++j) {
+            // The product is exact, so it does not matter whether the compiler fuses.
+            codes[i][j] += stage.left[k][my_row + i] * stage.right[k][my_column + j];
           }
         }
       }
     }
     for (int i = 0; i < each; ++i) {
       for (int j = 0; j < each; ++j) {
-        matrix_index const r = row + my_row + i, c = column + my_column + j;
-        if (r < out.extent(0) && c < out.extent(1)) {
-          finish_element(out, r, c, to_float(sums[i][j]), alpha_of(r, c), e);
+        if constexpr (A::is_scaled) {
+          double term =
+              __dmul_rn(__dmul_rn(static_cast<double>(codes[i][j]), stage.left_scale[my_row + i]),
+                        stage.right_scale[my_column + j]);
+          bool const is_inside =
+              row + my_row + i < out.extent(0) && column + my_column + j < out.extent(1);
+          if (is_inside) {
+            term = outer_of(term, row + my_row + i, column + my_column + j,
+                            block * A::block_type::size);
+          }
+          sums[i][j].add(term);
+        } else {
+          sums[i][j].value = codes[i][j];
         }
       }
     }
+  }
+  for (int i = 0; i < each; ++i) {
+    for (int j = 0; j < each; ++j) {
+      matrix_index const r = row + my_row + i, c = column + my_column + j;
+      if (r < out.extent(0) && c < out.extent(1)) {
+        finish_element(out, r, c, sums[i][j].rounded(), alpha_of(r, c), e);
+      }
+    }
+  }
+}
+
+template <class A, class B, class OuterOf, class AlphaOf, class Out>
+__global__ void __launch_bounds__(threads_per_block)
+    multiply_in_order(A a, B b, OuterOf outer_of, AlphaOf alpha_of, Out out, epilogue e) {
+  __shared__ ordered_stage<ordered_value<A, B>> stage;
+  matrix_index const across = nibble::detail::ceil_div<matrix_index>(out.extent(1), ordered_side);
+  matrix_index const count =
+      across * nibble::detail::ceil_div<matrix_index>(out.extent(0), ordered_side);
+  for (matrix_index tile = blockIdx.x; tile < count; tile += gridDim.x) {
+    multiply_tile_in_order<ordered_sum>(stage, a, b, outer_of, alpha_of, out, e,
+                                        tile / across * ordered_side, tile % across * ordered_side);
   }
 }
 

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// The products of a mixture's experts in one launch against bf16 through cuBLASLt, a call an expert,
+// in the same run. Tokens are spread unevenly; samples of the result are checked before it is timed.
+//
+//   nvcc -std=c++20 -O3 -arch=sm_90a -I include bench/grouped_products_bench.cu -lcublasLt && ./a.out [experts tokens inputs outputs]
+#include <thrust/device_vector.h>
+#include <thrust/host_vector.h>
+
+#include <cmath>
+#include <vector>
+
+#include <nibble/cublas/product.cuh>
+#include <nibble/device/grouped.cuh>
+#include <nibble/device/matmul_grouped.cuh>
+#include <nibble/nibble.hpp>
+
+#include "device_measure.cuh"
+
+namespace {
+
+using namespace nibble;
+using device_measure::require;
+using layout_type = layout::scale_tile_128x4;
+
+template <class T>
+T* raw(thrust::device_vector<T>& v) {
+  return thrust::raw_pointer_cast(v.data());
+}
+
+thrust::device_vector<bf16> random_matrix(matrix_index rows, matrix_index columns,
+                                          std::uint64_t seed) {
+  std::vector<bf16> host(static_cast<std::size_t>(rows * columns));
+  random::philox4x32<7> const source{seed, 2};
+  for (std::size_t i = 0; i < host.size(); i += 4) {
+    auto const words = source(i / 4);
+    for (std::size_t j = 0; j < 4 && i + j < host.size(); ++j) {
+      double const u = (words.value[j] & 0xFFFF) * 0x1p-15 - 1;
+      host[i + j] = bf16(static_cast<float>(u * (1 << (words.value[j] >> 29))));
+    }
+  }
+  return thrust::device_vector<bf16>(host.begin(), host.end());
+}
+
+struct grouped {
+  device_measure::device_matrix<nvfp4_block, layout_type> memory;
+  thrust::device_vector<int> offsets;
+  matrix_view<bf16> in;
+
+  grouped(thrust::device_vector<bf16>& values, matrix_index columns, std::vector<int> const& starts)
+      : memory(grouped_shape(shape_for<quantizer<>, layout_type>(starts.back(), columns),
+                             static_cast<matrix_index>(starts.size()) - 1)),
+        offsets(starts.begin(), starts.end()),
+        in(*make_matrix_view(cuda::std::span<bf16>(raw(values), values.size()), starts.back(),
+                             columns)) {}
+  cuda::std::span<int const> rows() { return {raw(offsets), offsets.size()}; }
+  grouped_view<nvfp4_block, layout_type> view() {
+    return *make_grouped_view<nvfp4_block, layout_type>(memory.code_span(), memory.scale_span(),
+                                                        memory.amax_span(), memory.shape);
+  }
+  void quantize(cuda::stream_ref stream) {
+    require(device::quantize_grouped(stream, in, rows(), view(), quantizer<>{}),
+            "quantizing groups");
+  }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  auto const argument = [&](int i, matrix_index otherwise) {
+    return argc > 4 ? std::atoll(argv[i]) : otherwise;
+  };
+  matrix_index const experts = argument(1, 8), tokens = argument(2, 16384),
+                     inputs = argument(3, 4096), outputs = argument(4, 4096);
+  int device_number = 0;
+  cudaDeviceProp properties{};
+  if (cudaGetDevice(&device_number) != cudaSuccess ||
+      cudaGetDeviceProperties(&properties, device_number) != cudaSuccess) {
+    std::puts("no CUDA device");
+    return 77;
+  }
+  std::printf("%s, cuBLASLt %zu, %lld experts, %lld tokens x %lld inputs x %lld outputs\n",
+              properties.name, cublasLtGetVersion(), static_cast<long long>(experts),
+              static_cast<long long>(tokens), static_cast<long long>(inputs),
+              static_cast<long long>(outputs));
+  cuda::stream_ref const stream{cudaStream_t{}};
+  // Expert g has a share of 1 + g % 4, the first none: what is left goes to the last.
+  std::vector<int> starts{0}, even{0};
+  matrix_index shares = 0;
+  for (matrix_index g = 1; g < experts; ++g) shares += 1 + g % 4;
+  for (matrix_index g = 0; g < experts; ++g) {
+    matrix_index const size = g == 0 ? 0 : tokens * (1 + g % 4) / shares;
+    starts.push_back(g + 1 == experts ? static_cast<int>(tokens)
+                                      : starts.back() + static_cast<int>(size));
+    even.push_back(static_cast<int>((g + 1) * outputs));
+  }
+  auto x = random_matrix(tokens, inputs, 1), w = random_matrix(experts * outputs, inputs, 2);
+  thrust::device_vector<bf16> y(static_cast<std::size_t>(tokens * outputs));
+  auto const y_view = *make_matrix_view(cuda::std::span<bf16>(raw(y), y.size()), tokens, outputs);
+
+  cublas::handle const handle;
+  require(handle.state(), "cuBLASLt");
+  thrust::device_vector<float> scalars(2);
+  scalars[0] = 1.0f;
+  thrust::device_vector<std::uint8_t> library(cublas::workspace_bytes);
+  double const bf16_ms = device_measure::milliseconds(
+      [&] {
+        for (std::size_t g = 0; g < static_cast<std::size_t>(experts); ++g) {
+          cublas::product p{};
+          p.what = cublas::elements::bf16;
+          p.rows = starts[g + 1] - starts[g], p.columns = outputs, p.depth = inputs;
+          if (p.rows == 0) continue;
+          p.a = {raw(x) + starts[g] * inputs, inputs};
+          p.b = {raw(w) + static_cast<matrix_index>(g) * outputs * inputs, inputs};
+          p.out = raw(y) + starts[g] * outputs;
+          p.out_pitch = outputs;
+          p.scalars = raw(scalars);
+          require(cublas::multiply(handle, cudaStream_t{}, p, raw(library)), "a bf16 product");
+        }
+      },
+      5);
+  double const operations =
+      2e-9 * static_cast<double>(tokens * inputs) * static_cast<double>(outputs);
+  std::printf("%-44s %9.4f ms  %6.0f TFLOP/s\n", "bf16, a call an expert that has tokens", bf16_ms,
+              operations / bf16_ms);
+
+  grouped a(x, inputs, starts), b(w, inputs, even);
+  a.quantize(stream);
+  b.quantize(stream);
+  auto const run = [&]<product Mode>(char const* name) {
+    auto const launch = [&] {
+      require(device::matmul_grouped<Mode>(stream, a.view(), quantizer<>{}, a.rows(), b.view(),
+                                           quantizer<>{}, y_view),
+              name);
+    };
+    thrust::fill(y.begin(), y.end(), bf16(NAN));
+    launch();
+    require(cudaDeviceSynchronize() == cudaSuccess, name);
+    // Samples against sums in FP64 of the codes' own numbers.
+    thrust::host_vector<std::uint8_t> const codes_a = a.memory.codes, codes_b = b.memory.codes,
+                                            scales_a = a.memory.scales, scales_b = b.memory.scales;
+    thrust::host_vector<float> amax_a = a.memory.amax, amax_b = b.memory.amax;
+    auto const on_host = [](auto const& codes, auto const& scales, auto& amaxes,
+                            auto const& shape) {
+      return *make_grouped_view<nvfp4_block const, layout_type>(
+          cuda::std::span<std::uint8_t const>(codes.data(), codes.size()),
+          cuda::std::span<fp8_e4m3 const>(reinterpret_cast<fp8_e4m3 const*>(scales.data()),
+                                          scales.size()),
+          cuda::std::span<float const>(amaxes.data(), amaxes.size()), shape);
+    };
+    auto const host_a = on_host(codes_a, scales_a, amax_a, a.memory.shape),
+               host_b = on_host(codes_b, scales_b, amax_b, b.memory.shape);
+    double off = 0, size = 0;
+    for (int sample = 0; sample < 2000; ++sample) {
+      matrix_index const i = sample * 7919 % tokens, j = sample * 104729 % outputs;
+      std::size_t g = 0;
+      while (starts[g + 1] <= i) ++g;
+      auto const left = host_a.group(static_cast<matrix_index>(g), starts[g], starts[g + 1]),
+                 right = host_b.group(static_cast<matrix_index>(g), even[g], even[g + 1]);
+      double sum = 0;
+      for (matrix_index k = 0; k < inputs; ++k) {
+        sum += static_cast<double>(static_cast<float>(left.codes(i - starts[g], k))) *
+               static_cast<double>(static_cast<float>(left.scale(i - starts[g], k / 16))) *
+               static_cast<double>(static_cast<float>(right.codes(j, k))) *
+               static_cast<double>(static_cast<float>(right.scale(j, k / 16)));
+      }
+      sum *=
+          static_cast<double>(fold_alpha<quantizer<>, quantizer<>>(1.0f, {amax_a[g]}, {amax_b[g]}));
+      double const got = static_cast<double>(
+          static_cast<float>(static_cast<bf16>(y[static_cast<std::size_t>(i * outputs + j)])));
+      off += (got - sum) * (got - sum);
+      size += sum * sum;
+    }
+    require(std::sqrt(off / size) < 0.004, name);  // results of 8 bits
+    double const ms = device_measure::milliseconds(launch, 5);
+    std::printf("%-44s %9.4f ms  %6.2f of bf16  %6.0f TFLOP/s\n", name, ms, ms / bf16_ms,
+                operations / ms);
+  };
+  run.template operator()<product::fast>("grouped, fast");
+  run.template operator()<product::exact>("grouped, exact");
+  double const both = device_measure::milliseconds([&] { a.quantize(stream); });
+  std::printf("%-44s %9.4f ms  %6.2f of bf16\n", "quantizing the tokens' groups", both,
+              both / bf16_ms);
+  return 0;
+}
