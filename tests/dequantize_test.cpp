@@ -60,6 +60,7 @@ int mismatches(View const& view, Q const& q, matrix_index row_step, matrix_index
 
 }  // namespace
 
+// bugs: A20
 TEST_CASE("every code under every scale, signs and NaN included, is the oracle's number") {
   quantized_by<plain> q(shape_for<plain>(256, 16));
   for (float const amax : {0x1.5p0f, 1e-38f, 3e38f, 0.0f}) {
@@ -98,6 +99,7 @@ TEST_CASE("bf16 and fp16 results are the float results, rounded once more") {
   CHECK(wrong == 0);
 }
 
+// bugs: D18
 TEST_CASE("layouts, tiles kept once, amaxes per row and per 128, ragged shapes and strides agree") {
   int wrong = 0;
   for (auto const& [rows, columns] : {std::array<matrix_index, 2>{1, 1}, {17, 300}, {40, 33}, {130, 70}}) {

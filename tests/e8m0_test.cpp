@@ -32,6 +32,7 @@ TEST_CASE("e8m0: every code keeps its value, its order and its bits") {
   laws::every_code_keeps_the_laws<e8m0>();
 }
 
+// bugs: A17
 TEST_CASE("e8m0: floats and doubles convert as exact fractions do") {
   laws::conversions_keep_the_laws<e8m0>();
 }

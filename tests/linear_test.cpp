@@ -117,6 +117,7 @@ TEST_CASE("gradients of the weights add up in FP32") {
   CHECK(differences == 0);
 }
 
+// bugs: F10
 TEST_CASE("the key decides the random numbers: equal keys equal bytes, other steps, layers, seeds others") {
   tensors first, second;
   first.run<nibble::recipes::nvfp4, product::exact>();
@@ -134,6 +135,7 @@ TEST_CASE("the key decides the random numbers: equal keys equal bytes, other ste
   }
 }
 
+// bugs: F9
 TEST_CASE("no two operands of a run share a stream") {
   using nibble::operand_role;
   auto const stream = [](operand_role role, std::uint32_t layer, std::uint64_t step) {

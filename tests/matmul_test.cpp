@@ -206,6 +206,7 @@ TEST_CASE("alpha is TransformerEngine's for the model's amaxes, b being cuBLAS's
   CHECK(different > 100);
 }
 
+// bugs: D11
 TEST_CASE("three hundred exact products equal 128-bit integers, rounded once, to the bit") {
   oracle::bit_source random(17);
   int wrong = 0;
@@ -263,6 +264,7 @@ TEST_CASE("the smallest product survives between the largest ones that cancel") 
   }
 }
 
+// bugs: A3
 TEST_CASE("a NaN scale makes its row of the product NaN and nothing else") {
   auto a = random_operand<plain>(9, 40, 7), b = random_operand<plain>(10, 40, 8);
   a.view().scales(3, 2) = fp8_e4m3::from_bits(0x7F);
@@ -336,6 +338,7 @@ TEST_CASE("ordered products equal the plain loop for every family of formats") {
             quantizer<fp8_block, scaling::amax<scaling::tile::row, tensor_scale::none>>>() == 0);
 }
 
+// bugs: D20
 TEST_CASE("no mode depends on the number of threads, and operands are left as they were") {
   auto const a = random_operand<plain>(150, 200, 5), b = random_operand<plain>(70, 200, 6);
   auto const codes = a.code_bytes();

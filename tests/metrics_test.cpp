@@ -52,6 +52,7 @@ TEST_CASE("the report does not depend on the number of threads") {
   CHECK(one.sum_error == three.sum_error);
 }
 
+// bugs: A3
 TEST_CASE("saturation, flush to zero and NaN are counted, each once") {
   fixture::matrix<> values(1, 16);
   for (int j = 0; j < 16; ++j) values(0, j) = 1.0f;

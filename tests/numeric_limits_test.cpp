@@ -108,6 +108,7 @@ static_assert(numeric_limits<nibble::fp4_e2m1 const>::is_specialized);
 
 }  // namespace
 
+// bugs: B11 B21
 TEST_CASE("the limits of every number type mean what the standard says") {
   limits_mean_what_the_standard_says<nibble::fp4_e2m1>();
   limits_mean_what_the_standard_says<nibble::fp6_e2m3>();

@@ -117,6 +117,7 @@ TEST_CASE("quantizing into a part leaves the scales around it alone") {
   CHECK(changed_inside > 0);
 }
 
+// bugs: F11
 TEST_CASE("a shard draws the random numbers that it would draw as part of the whole") {
   using gradient = nibble::quantizer<nibble::nvfp4_block, nibble::scaling::amax<>,
                                      nibble::rounding::stochastic<>>;

@@ -80,6 +80,7 @@ int square_mismatches() {
 
 }  // namespace
 
+// bugs: A6 D2 D15
 TEST_CASE("every byte of ragged matrices is the oracle's, codes, scales and padding") {
   CHECK(ragged_mismatches<cuda::std::layout_right>() == 0);
   CHECK(ragged_mismatches<scale_tile_128x4>() == 0);
@@ -193,6 +194,7 @@ TEST_CASE("an amax per row or per 128 columns is that row's or piece's own, NaN 
   }
 }
 
+// bugs: E5 E7
 TEST_CASE("matrices without rows or columns are quantized to nothing under every granularity") {
   auto const check = [&]<class Q>(Q) {
     for (auto const& [rows, columns] : {std::array<matrix_index, 2>{0, 0}, {0, 40}, {3, 0}}) {
@@ -217,6 +219,7 @@ TEST_CASE("matrices without rows or columns are quantized to nothing under every
   check(under<tensor_scale::per_block_128<>>{});
 }
 
+// bugs: E11 E12
 TEST_CASE("strides do not matter: gaps, transposed storage, bf16 and fp16 give equal bytes") {
   auto const in = filled(21, 37, 17);
   auto const expected = quantized_bytes<plain>(in.view());
@@ -229,6 +232,7 @@ TEST_CASE("strides do not matter: gaps, transposed storage, bf16 and fp16 give e
   CHECK(quantized_bytes<tiles>(fixture::restrided(in, 1, 30).view()) == square);
 }
 
+// bugs: D3 D14
 TEST_CASE("rows of NaN after a matrix change none of its bytes") {
   auto const in = filled(19, 33, 19);
   auto longer = filled(40, 33, 19);
@@ -243,6 +247,7 @@ TEST_CASE("rows of NaN after a matrix change none of its bytes") {
   CHECK(std::equal(kept.scales.begin(), kept.scales.end(), all.scales.begin()));
 }
 
+// bugs: A1
 TEST_CASE("a matrix of zeros has scales of 0 and codes of 0, whatever its amax was before") {
   matrix<float> const zeros(20, 40);
   auto const made = quantized_bytes<plain, scale_tile_128x4>(zeros.view());

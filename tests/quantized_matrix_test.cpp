@@ -34,6 +34,7 @@ static_assert(is(shape_for<rotated>(0, 0), 0, 0, 0, 1, 1));
 
 }  // namespace
 
+// bugs: D5
 TEST_CASE("a matrix holds the bytes that its shape names, all zero, and gives views of them") {
   quantized_by<plain, layout::scale_tile_128x4> m(
       shape_for<plain, layout::scale_tile_128x4>(130, 70));

@@ -160,6 +160,7 @@ TEST_CASE("for amaxes of 2^-40 to 2^40: a power of two on values and amax change
         }) == 0);
 }
 
+// bugs: A4
 TEST_CASE("for every finite amax: data above 0 under a scale of 0 have codes but stand for 0") {
   auto const in_range = [](oracle::test_block const& in) {
     return is_finite(in) && quantized(in.values, in.amax).scale == 0;

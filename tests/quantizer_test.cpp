@@ -151,6 +151,7 @@ TEST_CASE("every worked block of the Python model comes out, codes, scale and nu
   CHECK(wrong == 0);
 }
 
+// bugs: A18 A21 B22
 TEST_CASE("ten million blocks, half of them on ties, equal the oracle's in every bit") {
   oracle::block_generator const generate(11);
   std::atomic<std::uint64_t> visited{0};
@@ -169,6 +170,7 @@ TEST_CASE("ten million blocks, half of them on ties, equal the oracle's in every
   CHECK(visited == count);
 }
 
+// bugs: B23 C3
 TEST_CASE("each wrong formula makes other blocks than the library does") {
   oracle::block_generator const generate(12);
   std::array<std::uint64_t, oracle::mutant_names.size()> killed{};
@@ -233,6 +235,7 @@ TEST_CASE("stochastic blocks with 16 and 24 random bits equal the oracle's") {
   CHECK(stochastic_mismatches<24>(100'000) == 0);
 }
 
+// bugs: E1
 TEST_CASE("position.of is the index of an element in the whole matrix, past 2^32 too") {
   constexpr position where(std::uint64_t{5} << 40, std::uint64_t{1} << 33);
   static_assert(where.of(0, 3) == (std::uint64_t{5} << 40) + 3);

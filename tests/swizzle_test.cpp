@@ -21,6 +21,7 @@ std::vector<unsigned> bits(std::vector<fp8_e4m3> const& scales) {
 }
 }  // namespace
 
+// bugs: D6
 TEST_CASE("swizzled scales are those that quantizing into tiles writes, and they come back") {
   for (auto const& [rows, columns] :
        {std::pair{1, 16}, {128, 64}, {129, 80}, {300, 1000}, {0, 64}}) {
@@ -39,6 +40,7 @@ TEST_CASE("swizzled scales are those that quantizing into tiles writes, and they
   }
 }
 
+// bugs: D9
 TEST_CASE("other extents and parts of tiled matrices are refused") {
   quantized_matrix<nvfp4_block> plain(shape_for<quantizer<>>(16, 64));
   quantized_matrix<nvfp4_block, tiled> other(shape_for<quantizer<>, tiled>(16, 80));

@@ -79,6 +79,17 @@ static_assert(error_of(tiled_shape{matrix_index{1} << 30, matrix_index{1} << 31,
               view_error::too_large);
 static_assert(error_of(shape{matrix_index{1} << 20, matrix_index{1} << 30, 1 << 20, 1, 1}) ==
               view_error::buffer_too_small);
+// What is just not too large: 2^60 elements or amaxes, and 2^60 scales in tiles of 128 rows.
+static_assert(error_of(shape{1, ((matrix_index{1} << 53) - 4) * 16, 1, 1, 1}) ==
+              view_error::buffer_too_small);
+static_assert(error_of(shape{1, ((matrix_index{1} << 53) - 3) * 16, 1, 1, 1}) ==
+              view_error::too_large);
+static_assert(error_of(shape{matrix_index{1} << 56, 16, 1, 1, 1}) == view_error::buffer_too_small);
+static_assert(error_of(shape{(matrix_index{1} << 56) + 1, 16, 1, 1, 1}) == view_error::too_large);
+static_assert(error_of(shape{1, 16, 1, matrix_index{1} << 30, matrix_index{1} << 30}) ==
+              view_error::buffer_too_small);
+static_assert(error_of(shape{1, 16, 1, (matrix_index{1} << 30) + 1, matrix_index{1} << 30}) ==
+              view_error::too_large);
 
 }  // namespace
 
@@ -145,4 +156,19 @@ TEST_CASE("an amax is found for its tensor, its row or its 128 columns, read-onl
   CHECK(make(3, 2).amax_of(2, 128) == 5);
   static_assert(decltype(make(1, 1))::is_const);
   static_assert(std::is_const_v<decltype(make(1, 1).codes)::element_type>);
+}
+
+TEST_CASE("strides do not depend on there being elements") {
+  float one = 0;
+  CHECK(make_matrix_view(span<float>(&one, 1), 3, 0)->stride(0) == 1);
+  CHECK(make_matrix_view(span<float>(&one, 1), 1, 1)->stride(0) == 1);
+  auto const empty = make_quantized_view<nvfp4_block>(span<std::uint8_t>(), span<fp8_e4m3>(),
+                                                      span<float>(&one, 1), shape{3, 0, 3, 1, 1});
+  REQUIRE(empty.has_value());
+  CHECK(empty->codes.stride(0) == 16);
+  CHECK(empty->amax.stride(0) == 1);
+  auto const without = make_quantized_view<nvfp4_block>(span<std::uint8_t>(), span<fp8_e4m3>(),
+                                                        span<float>(), shape{3, 0, 3, 3, 0});
+  REQUIRE(without.has_value());
+  CHECK(without->amax.stride(0) == 1);
 }

@@ -54,9 +54,10 @@ namespace safetensors_detail {
   throw safetensors_error("not a valid safetensors file: " + what);
 }
 
-/// A name for a message: in quotes, with everything but printable ASCII escaped.
+/// A name for a message: in quotes, with everything but printable ASCII escaped, and U+FFFD for what
+/// is no UTF-8.
 inline std::string printable(std::string const& name) {
-  return nlohmann::json(name).dump(-1, ' ', true);
+  return nlohmann::json(name).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
 }
 
 struct entry {
@@ -261,7 +262,12 @@ inline std::string format_layout(tensor_layout const& layout) {
     header[name] = {
         {"dtype", each.dtype}, {"shape", each.shape}, {"data_offsets", {each.begin, each.end}}};
   }
-  std::string text = header.dump();
+  std::string text;
+  try {
+    text = header.dump();
+  } catch (nlohmann::json::type_error const&) {
+    throw safetensors_error("cannot store a name or metadata that is not UTF-8");
+  }
   text.resize((text.size() + 7) / 8 * 8, ' ');  // data then begins at a multiple of eight
   std::string bytes;
   for (int i = 0; i < 8; ++i) bytes += static_cast<char>(text.size() >> (8 * i) & 0xff);

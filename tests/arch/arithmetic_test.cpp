@@ -95,6 +95,7 @@ worked::row work_out(std::uint32_t a, std::uint32_t b) {
 
 }  // namespace
 
+// bugs: C5
 TEST_CASE("hard operands: every operation is the correctly rounded one") {
   for (std::uint32_t first = 0; first < count * count; first += worked::size) {
     worked rows{};
@@ -138,6 +139,7 @@ float clamped_quotient(std::uint32_t const volatile& divisor_bits) {
 
 }  // namespace
 
+// bugs: A7
 TEST_CASE("a quotient that overflows does not make a zero of its divisor") {
   std::uint32_t volatile bits = 0;
   CHECK(clamped_quotient(bits) == 1);

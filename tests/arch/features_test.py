@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# bugs: G1 G6
 """The table of features.hpp against the assembler, for every target.
 
 On each target every macro has the value written here, the wrappers that the macros leave in

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // An integer could mean a value or a code: say float(x) or from_bits(x).
+// bugs: B24
 // expect: (deleted function|deleted constructor)
 #include <nibble/fp4_e2m1.hpp>
 

@@ -121,6 +121,7 @@ TEST_CASE("int8 operands give int32 sums") {
   CHECK(wrong == 0);
 }
 
+// bugs: G3
 TEST_CASE("an NVFP4 product is described in full, and a GPU without it says that it has no algorithm") {
   cublas::product p{};
   p.what = cublas::elements::nvfp4;

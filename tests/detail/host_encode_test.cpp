@@ -14,6 +14,7 @@ TEST_CASE("a quantizer with another rounding keeps its other policies") {
   CHECK(other.rounding.source.stream == 2);
 }
 
+// bugs: D1
 TEST_CASE("padding of tiled scales is cleared, of a part's neighbours it is not") {
   using q = nibble::quantizer<>;
   fixture::poisoned<q, nibble::layout::scale_tile_128x4> out(3, 32);

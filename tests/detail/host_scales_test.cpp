@@ -54,6 +54,7 @@ int all_shapes(Quantizer const& q) {
 
 }  // namespace
 
+// bugs: A6
 TEST_CASE("scales chosen many at once are those of each block, at every edge") {
   using nibble::nvfp4_block;
   using nibble::quantizer;

@@ -31,6 +31,7 @@ std::vector<float> amaxes_of(fixture::matrix<float> const& values) {
 }
 }  // namespace
 
+// bugs: A10 A15
 TEST_CASE("one extreme value anywhere is found, NaN is not, and an old amax is forgotten") {
   if (!fixture::has_device()) return;
   for (nibble::matrix_index const at : {0, 1, 4095, 8191}) {

@@ -38,6 +38,7 @@ __global__ void round_trip(nibble::bf16 const* from, float* values, std::uint8_t
 
 }  // namespace
 
+// bugs: E3
 TEST_CASE("an index splits into row and rest, on both sides of 32 bits") {
   if (!fixture::has_device()) return;
   std::vector<matrix_index> const g{0, 6, 7, (1ll << 32) - 1, 1ll << 32, (1ll << 40) + 12345};

@@ -42,6 +42,7 @@ int wrong_groups(std::vector<int> const& offsets, matrix_index multiple) {
 
 }  // namespace
 
+// bugs: E5
 TEST_CASE("each row of the storage finds its group, empty groups and more than 32 included") {
   if (!fixture::has_device()) return;
   std::vector<int> const few{0, 5, 5, 5, 133, 133, 200, 200};

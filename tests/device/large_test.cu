@@ -70,6 +70,7 @@ struct large_matrix {
 
 }  // namespace
 
+// bugs: E2 E4
 TEST_CASE(
     "beyond 2^31 elements the last rows are grouped, requantized, swizzled and counted as ever") {
   if (!fixture::has_device()) return;

@@ -125,6 +125,7 @@ using block_scaled = quantizer<nvfp4_block, scaling::amax<scaling::tile::row, te
 
 }  // namespace
 
+// bugs: D17 G2
 TEST_CASE("exact products of 2000 shapes are the host's, byte for byte") {
   if (!fixture::has_device()) return;
   oracle::bit_source random(11);
@@ -137,6 +138,7 @@ TEST_CASE("exact products of 2000 shapes are the host's, byte for byte") {
   CHECK(wrong == 0);
 }
 
+// bugs: E13
 TEST_CASE("exact products of many tiles, long sums, no sum, one row, amaxes a row") {
   if (!fixture::has_device()) return;
   using q = quantizer<>;
@@ -287,6 +289,7 @@ TEST_CASE("fast products of any operands are near the ordered ones") {
   CHECK(error(quantizer<fp8_block, scaling::amax<scaling::tile::row, tensor_scale::none>>{}, 5) < 4e-3);
 }
 
+// bugs: G7
 TEST_CASE("shapes that do not fit, too little workspace and sums past 2^20 are statuses") {
   if (!fixture::has_device()) return;
   using q = quantizer<>;

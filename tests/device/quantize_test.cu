@@ -75,6 +75,7 @@ int over_shapes(Quantizer const& q) {
 
 }  // namespace
 
+// bugs: C1 D4
 TEST_CASE("nearest rounding in 1x16 blocks: device bytes are host bytes") {
   if (!fixture::has_device()) return;
   CHECK(over_shapes(quantizer<>{}) == 0);
@@ -115,6 +116,7 @@ TEST_CASE("4/6, exhaustive, MX, FP8 and outer scales: device bytes are host byte
   CHECK(over_shapes(quantizer<nvfp4_block, scaling::amax<scaling::tile::row, tensor_scale::per_block_128<>>>{}) == 0);
 }
 
+// bugs: A5
 TEST_CASE("zero, NaN, infinity and subnormal matrices: device bytes are host bytes") {
   if (!fixture::has_device()) return;
   for (std::uint32_t const bits : {0u, 0x80000000u, 1u, 0x7F7FFFFFu, 0x7F800000u, 0x7FC00000u, 0xFFC00001u}) {
@@ -126,6 +128,7 @@ TEST_CASE("zero, NaN, infinity and subnormal matrices: device bytes are host byt
   }
 }
 
+// bugs: F12
 TEST_CASE("an output of another shape is a status, and nothing is written") {
   if (!fixture::has_device()) return;
   using q = quantizer<>;

@@ -62,6 +62,7 @@ TEST_CASE(
   CHECK(over_shapes(rotated, stochastic) == 0);
 }
 
+// bugs: E9
 TEST_CASE("codes that begin on an odd byte are the same codes") {
   if (!fixture::has_device()) return;
   auto const host = quantized(fixture::filled(70, 90, 6).view(), tiles{});

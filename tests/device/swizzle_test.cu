@@ -41,6 +41,7 @@ int different_bytes(matrix_index rows, matrix_index columns, std::size_t shift =
 
 }  // namespace
 
+// bugs: D1
 TEST_CASE("swizzled scales are the host's with zeros for padding, and come back") {
   if (!fixture::has_device()) return;
   CHECK(different_bytes(128, 2048) == 0);

@@ -36,6 +36,7 @@ __global__ void both_directions(matrix_view<float const> in, plain_view rows, pl
 
 }  // namespace
 
+// bugs: F6
 TEST_CASE("tiles make both directions of a matrix, ragged edges included, with the host's bytes") {
   if (!fixture::has_device()) return;
   using q_rows = quantizer<nvfp4_block, scaling::amax<scaling::tile::square>>;

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# bugs: A13 B26 C2
 # Builds digest.cpp and matrices.cpp with every compiler found and every flag that could change a float,
 # and holds what each prints against expected.txt and matrices_expected.txt; what nibble refuses must be refused with its own message.
 #

@@ -112,6 +112,7 @@ TEST_CASE("golden rows hold at run time") {
   CHECK(wrong == 0);
 }
 
+// bugs: B9
 TEST_CASE("encode undoes decode on every code that is no NaN") {
   witness::for_every_format([]<format::float_format Format>() {
     CAPTURE(witness::table<Format>().definition().name);
@@ -126,18 +127,21 @@ TEST_CASE("encode undoes decode on every code that is no NaN") {
   });
 }
 
+// bugs: B1 B6 B7 B12
 TEST_CASE("values, ties and their neighbouring floats round as exact fractions do") {
   witness::for_every_format([]<format::float_format Format>() {
     CHECK(mismatches_of_every_rule<Format>(witness::hard_floats(witness::table<Format>())) == 0);
   });
 }
 
+// bugs: B3
 TEST_CASE("values, ties and their neighbouring doubles round once, not first to float") {
   witness::for_every_format([]<format::float_format Format>() {
     CHECK(mismatches_of_every_rule<Format>(hard_doubles(witness::table<Format>())) == 0);
   });
 }
 
+// bugs: B5 B14 B15
 TEST_CASE("zeros, subnormals, infinities and NaNs of both signs go where the tables say") {
   std::vector<float> specials;
   for (std::uint32_t const bits : witness::special_floats) {
@@ -148,6 +152,7 @@ TEST_CASE("zeros, subnormals, infinities and NaNs of both signs go where the tab
   });
 }
 
+// bugs: B2
 TEST_CASE("all bf16 and fp16 numbers round as exact fractions do") {
   std::vector<float> all;
   for (std::uint32_t code = 0; code != 0x10000; ++code) {
@@ -160,6 +165,7 @@ TEST_CASE("all bf16 and fp16 numbers round as exact fractions do") {
   });
 }
 
+// bugs: A17
 TEST_CASE("every power of two, and the floats next to it, round as exact fractions do") {
   std::vector<float> powers;
   for (std::uint32_t exponent = 0; exponent != 255; ++exponent) {

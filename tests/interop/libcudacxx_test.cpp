@@ -4,6 +4,7 @@
 #include <nibble/block.hpp>
 #include <nibble/interop/libcudacxx.hpp>
 
+// bugs: B21
 TEST_CASE("cuda::std::numeric_limits has the exponents of the standard's definition") {
   using cuda::std::numeric_limits;
   static_assert(numeric_limits<nibble::fp4_e2m1>::is_specialized);

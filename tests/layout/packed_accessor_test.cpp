@@ -64,6 +64,7 @@ int violations() {
 
 }  // namespace
 
+// bugs: D13
 TEST_CASE("views of 4, 6 and 8 bits read and write the bytes of packed, and no others") {
   CHECK(violations<fp4_e2m1>() == 0);
   CHECK(violations<fp6_e2m3>() == 0);
@@ -93,6 +94,7 @@ TEST_CASE("a mutable view becomes a read-only one, which sees later writes") {
   CHECK(read.bits() == 7);
 }
 
+// bugs: E1
 TEST_CASE("offsets beyond 2^32 elements count in 64 bits") {
   constexpr packed_accessor<fp4_e2m1 const> accessor;
   constexpr std::size_t far = std::size_t{1} << 40;

@@ -21,6 +21,13 @@ TEST_CASE("rows are padded to a multiple of 4 and their number to one of 128") {
   static_assert(mapping(nibble::matrix_extents(128, 4)).is_exhaustive());
   static_assert(mapping(nibble::matrix_extents(0, 0)).required_span_size() == 0);
   CHECK(m == mapping(nibble::matrix_extents(130, 5)));
+  CHECK(m != mapping(nibble::matrix_extents(130, 6)));
+  // Whole rows without whole tiles of rows, and the other way round, leave something over.
+  static_assert(!mapping(nibble::matrix_extents(130, 4)).is_exhaustive());
+  static_assert(!mapping(nibble::matrix_extents(128, 5)).is_exhaustive());
+  static_assert(mapping::is_always_unique() && m.is_unique());
+  static_assert(mapping::is_always_strided() && m.is_strided() && m.is_whole());
+  static_assert(!mapping::is_always_exhaustive());
 }
 
 TEST_CASE("quantize writes zeros to the padding that TransformerEngine leaves open") {

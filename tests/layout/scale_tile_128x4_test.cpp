@@ -48,6 +48,7 @@ place inverse(std::int64_t offset, std::int64_t columns) {
 
 }  // namespace
 
+// bugs: D5 D7
 TEST_CASE("every offset of the storage belongs to one place, and padding included all are used") {
   for (auto const& [rows, columns] : {std::array<std::int64_t, 2>{1, 1}, {127, 3}, {128, 4}, {129, 5},
                                       {300, 17}, {128, 40}, {513, 1}}) {
@@ -87,4 +88,27 @@ TEST_CASE("a part keeps its places in the storage of the whole") {
   mapping const inner = part.part(5, 2, extents(3, 3));
   CHECK(inner(2, 1) == whole(77, 9));
   CHECK(!(part == whole));
+}
+
+TEST_CASE("what a mapping says of itself: whole, exhaustive, unique, strided, equal") {
+  constexpr mapping whole(extents(256, 8));
+  constexpr extents same(256, 8);
+  static_assert(whole.is_whole() && whole.is_exhaustive() && whole == mapping(same));
+  static_assert(!mapping(extents(255, 8)).is_exhaustive() && !mapping(extents(256, 7)).is_exhaustive());
+  static_assert(mapping(extents(255, 7)).is_whole());
+  static_assert(mapping::is_always_unique() && whole.is_unique());
+  static_assert(!mapping::is_always_strided() && !whole.is_strided());
+  static_assert(!mapping::is_always_exhaustive());
+  // Each way of being a part and no whole; the first has the extents of the whole.
+  for (mapping const& part : {whole.part(1, 0, same), whole.part(0, 1, same),
+                              whole.part(0, 0, extents(255, 8)), whole.part(0, 0, extents(256, 7))}) {
+    CHECK_FALSE(part.is_whole());
+    CHECK(part != whole);
+  }
+  CHECK_FALSE(whole.part(0, 0, extents(128, 8)).is_exhaustive());
+  CHECK_FALSE(whole.part(0, 0, extents(256, 4)).is_exhaustive());
+  CHECK(mapping(extents(256, 8)).part(0, 0, extents(128, 4)) !=
+        mapping(extents(128, 8)).part(0, 0, extents(128, 4)));
+  CHECK(mapping(extents(256, 8)).part(0, 0, extents(128, 4)) !=
+        mapping(extents(256, 4)).part(0, 0, extents(128, 4)));
 }

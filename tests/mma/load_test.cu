@@ -112,6 +112,7 @@ __global__ void compare_shared(std::uint8_t const* tile, int* different) {
 
 }  // namespace
 
+// bugs: D12
 TEST_CASE("fragments of whole and ragged matrices, in both scale layouts") {
   if (!fixture::has_device()) return;
   struct shape {

@@ -43,6 +43,7 @@ int wrong_products() {
 
 }  // namespace
 
+// bugs: A20
 TEST_CASE("every code times every scale is exact in bf16 and in halves") {
   if (!fixture::has_device()) return;
   CHECK(wrong_products<bf16>() == 0);

@@ -41,6 +41,7 @@ std::uint32_t cuda_code(oracle::format const& which, std::uint32_t bits) {
 
 }  // namespace
 
+// bugs: B13
 TEST_CASE("the witness converts as CUDA's host code does, at every edge and between") {
   oracle::bit_source random(31);
   for (oracle::format const& which : {oracle::e2m1, oracle::e2m3, oracle::e3m2, oracle::e4m3,

@@ -85,6 +85,7 @@ std::uint32_t mismatches() {
 
 }  // namespace
 
+// bugs: A16 B25
 TEST_CASE("for every exponent both rules are their definitions, and round_up saturates nothing") {
   CHECK(mismatches<mxfp4_block>() == 0);
   CHECK(mismatches<mxfp6_e2m3_block>() == 0);

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# bugs: G9
 """Compiles every header alone and included twice, with all warnings as errors.
 
 headers.py ROOT --compiler g++ [--cccl DIR]... [--cuda DIR]   the .hpp files, with a host compiler

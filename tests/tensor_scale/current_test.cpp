@@ -59,11 +59,13 @@ TEST_CASE("the Python model's tensor scales come out") {
   }
 }
 
+// bugs: A7
 TEST_CASE("half a million amaxes have the oracle's scales and decode factors under either bound") {
   CHECK(mismatches<448>() == 0);
   CHECK(mismatches<256>() == 0);
 }
 
+// bugs: A19
 TEST_CASE("the block that holds the amax gets the bound for its scale") {
   for (float const amax : {1.0f, 7.5f, 6.0f, 0.375f, 3e4f, 1e-30f, 1e30f}) {
     auto const scale_under = [&]<int Bound>(current<Bound>) {

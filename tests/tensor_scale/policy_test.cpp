@@ -55,6 +55,7 @@ int violations() {
 
 }  // namespace
 
+// bugs: A8
 TEST_CASE("every tensor scale is total: usable factors for any amax") {
   CHECK(violations<tensor_scale::none>() == 0);
   CHECK(violations<tensor_scale::current<>>() == 0);

@@ -210,4 +210,10 @@ TEST_CASE("train_lm: a tensor whose bytes do not fit its shape is not written") 
   CHECK_THROWS_AS(write("a", {"F32", {3}, eight}), safetensors_error);
   CHECK_THROWS_AS(write("a", {"F4", {16}, eight}), safetensors_error);
   CHECK_THROWS_AS(write("__metadata__", {"F32", {2}, eight}), safetensors_error);
+  // What is no UTF-8 is no JSON, in a name as in a message about it.
+  CHECK_THROWS_AS(write("\xB5", {"F32", {2}, eight}), safetensors_error);
+  CHECK_THROWS_AS(write("\xB5", {"F32", {3}, eight}), safetensors_error);
+  tensor_file file;
+  file.metadata["k"] = "\xB5";
+  CHECK_THROWS_AS(format_safetensors(file), safetensors_error);
 }

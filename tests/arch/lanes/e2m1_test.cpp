@@ -44,6 +44,7 @@ bool draws_alike(std::uint64_t i) {
 
 }  // namespace
 
+// bugs: C1
 TEST_CASE("sixteen codes at once are sixteen codes") {
   CHECK(everywhere::host_sweep(sixteens, [](std::uint64_t i) {
           sixteen const in(i);
