@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Trains the arms of docs/experiment.md, one a card at a time, and stops in time with every run resumable.
+"""Trains the arms of docs/experiment.md on all cards, and stops in time with every run resumable.
 
     ./experiment.py text.txt --out runs --steps 1600 --seconds 500
     ./experiment_report.py runs
@@ -88,7 +88,7 @@ def schedule(options):
         raise SystemExit(f"no arm is called {', '.join(sorted(unknown))}: there are {', '.join(sorted(known))}")
     chosen = [arm for arm in ARMS if not options.only or arm.name in options.only]
     waiting = [arm for arm in chosen if not is_done(arm, options.out)]
-    free, running = cards(), {}
+    free, running = cards() * options.together, {}
     (options.out / "logs").mkdir(parents=True, exist_ok=True)
     while running or waiting:
         left = until - time.monotonic()
@@ -122,6 +122,8 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True, help="for all arms together")
+    parser.add_argument("--together", type=int, default=1,
+                        help="arms on a card at once: one starts while another trains; their speeds then say nothing")
     parser.add_argument("--only", nargs="+", help="these arms")
     own, rest = (sys.argv[1:], [])
     if "--" in own:

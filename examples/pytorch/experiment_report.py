@@ -143,7 +143,7 @@ def report(arms):
     for name, arm in done.items():
         summary = arm.summary
         references = [done.get(f"{kind}-{summary['seed']}") for kind in ("fp8", "bf16")]
-        row = [name, f"{summary['validation']:.4f}", f"{summary['validation_in_bf16']:.4f}"]
+        row = [name, f"{summary['validation']:.4f}", f"{summary['quick_validation_in_bf16'] - summary['quick_validation']:+.4f}"]
         for reference in references:
             row.append("-" if reference in (None, arm) else percent(summary["validation"], reference.summary["validation"]))
         row += ["-" if reference in (None, arm) else f"{gap(arm, reference):+.4f}" for reference in references]
@@ -151,7 +151,7 @@ def report(arms):
         row.append(f"{gap(arm, parent):+.4f}" if parent else "-")
         row += [f"{summary['bytes_per_second'] / 1e6:.3f}", f"{summary['held_for_backward'] / 2**30:.2f}" if "held_for_backward" in summary else "-"]
         rows.append(row)
-    print(table(["arm", "validation loss", "evaluated in bf16", "to FP8, %", "to BF16, %", "paired to FP8, nats", "paired to BF16",
+    print(table(["arm", "validation loss", "evaluated in bf16 instead", "to FP8, %", "to BF16, %", "paired to FP8, nats", "paired to BF16",
                  "paired to nvfp4-1", "MB/s", "held for backward, GiB"], rows))
     spread, kind = spread_of(done)
     if spread is not None:

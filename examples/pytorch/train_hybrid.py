@@ -127,7 +127,7 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate
         self.batch = [torch.empty(options.batch, options.length, dtype=torch.uint8, device=self.device) for _ in range(2)]
-        self.graph, self.eager = None, 0
+        self.graph, self.loss, self.eager = None, None, 0
         if self.device.type == "cuda":
             compile_parts(self.model)
         self.quick = self.text.validation_batches(options.batch, options.validation)
@@ -250,18 +250,20 @@ class Run:
         return held
 
     def finish(self):
-        """Validates on all held-out text, as trained and in bf16, and writes what came out."""
+        """Validates on all held-out text as trained, on some of it in bf16 too, and writes what came out."""
+        self.graph = self.loss = None
+        torch.cuda.empty_cache()
         every = self.text.validation_batches(self.options.batch, None)
-        summary = dict(self.facts, recipe=self.options.recipe, keep=self.options.keep, validation=self.validate(self.model, every))
+        summary = dict(self.facts, recipe=self.options.recipe, keep=self.options.keep, torch=torch.__version__,
+                       validation=self.validate(self.model, every), quick_validation=self.validate(self.model, self.quick),
+                       training=statistics.fmean(self.losses[-100:]),
+                       bytes_per_second=statistics.median(self.rates) if self.rates else None)
         plain = hybrid.Hybrid(self.model.shape).to(self.device)
         plain.load_state_dict(self.model.state_dict())
+        summary["quick_validation_in_bf16"] = self.validate(plain, self.quick)
         if self.device.type == "cuda":
-            for block in plain.blocks:
-                block.compile()
             summary.update(device=torch.cuda.get_device_name(), held_for_backward=self.held_for_backward(),
                            peak_memory=torch.cuda.max_memory_allocated())
-        summary.update(validation_in_bf16=self.validate(plain, every), training=statistics.fmean(self.losses[-100:]),
-                       bytes_per_second=statistics.median(self.rates) if self.rates else None, torch=torch.__version__)
         (self.out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
         return summary
 
