@@ -23,10 +23,14 @@ static_assert(device::detail::takes_pairs<quantizer<>> &&
               !device::detail::takes_pairs<made_of<rounding::stochastic<16>, hadamard>> &&
               !device::detail::takes_pairs<quantizer<nvfp4_block, scaling::four_over_six<>>>);
 
+template <bool WithThresholds>
 struct from_pairs {
   template <class Quantizer>
-  __device__ static std::uint64_t encode(device::sixteen_encoder<Quantizer> const& encoder,
-                                         float (&values)[16], std::uint64_t position,
+  using encoder = device::sixteen_encoder<Quantizer, WithThresholds>;
+
+  template <class Quantizer>
+  __device__ static std::uint64_t encode(encoder<Quantizer> const& encoder, float (&values)[16],
+                                         std::uint64_t position,
                                          typename Quantizer::scale_type& scale) {
     std::uint32_t pairs[8];
     for (int i = 0; i < 8; ++i) {
@@ -45,22 +49,28 @@ __global__ void inspect(std::uint32_t const* pairs, float* amax, std::uint32_t* 
   signs[1] = device::detail::signs_of_pairs(copy + 4);
 }
 
+template <bool WithThresholds>
+void check_blocks() {
+  using encode = from_pairs<WithThresholds>;
+  auto const different = [](auto const& q, float amax) {
+    return fixture::different_blocks<encode>(q, amax);
+  };
+  for (float const amax : {1.0f, 6.0f, 3e38f, 1e-38f, 0.0f, 50.0f, 2e-30f}) {
+    CAPTURE(amax);
+    CHECK(different(made_of<nearest_even, transform::identity>{}, amax) == 0);
+    CHECK(different(made_of<nearest_even, hadamard>{}, amax) == 0);
+    CHECK(different(made_of<nearest_even, random_hadamard>{}, amax) == 0);
+    CHECK(different(made_of<bytes, transform::identity>{{}, {{1, 2}}}, amax) == 0);
+    CHECK(different(made_of<bytes, random_hadamard>{{}, {{1, 2}}}, amax) == 0);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("sixteen bf16 in pairs to a block: codes and scales equal the quantizer's") {
   if (!fixture::has_device()) return;
-  for (float const amax : {1.0f, 6.0f, 3e38f, 1e-38f, 0.0f}) {
-    CAPTURE(amax);
-    CHECK(fixture::different_blocks<from_pairs>(made_of<nearest_even, transform::identity>{},
-                                                amax) == 0);
-    CHECK(fixture::different_blocks<from_pairs>(made_of<nearest_even, hadamard>{}, amax) == 0);
-    CHECK(fixture::different_blocks<from_pairs>(made_of<nearest_even, random_hadamard>{}, amax) ==
-          0);
-    CHECK(fixture::different_blocks<from_pairs>(made_of<bytes, transform::identity>{{}, {{1, 2}}},
-                                                amax) == 0);
-    CHECK(fixture::different_blocks<from_pairs>(made_of<bytes, random_hadamard>{{}, {{1, 2}}},
-                                                amax) == 0);
-  }
+  SUBCASE("by products") { check_blocks<false>(); }
+  SUBCASE("by thresholds") { check_blocks<true>(); }
 }
 
 // bugs: A10

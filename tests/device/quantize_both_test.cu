@@ -123,6 +123,13 @@ TEST_CASE("NaN, infinity, zeros, subnormals and the largest floats: device bytes
     CHECK(different_bytes<plain, plain>(values, nearest{}, nearest{}) == 0);
     CHECK(different_bytes<plain, plain>(values, stochastic(1), stochastic_hadamard(2)) == 0);
     CHECK(different_bytes<plain, plain>(values, square{}, square{}) == 0);
+    fixture::matrix<bf16> narrow(64, 64);
+    for (matrix_index i = 0; i < 64; ++i) {
+      for (matrix_index j = 0; j < 64; ++j) narrow(i, j) = bf16(values(i, j));
+    }
+    CHECK(different_bytes<plain, plain>(narrow, nearest{}, hadamard{}) == 0);
+    CHECK(different_bytes<plain, plain>(narrow, stochastic(1), stochastic_hadamard(2)) == 0);
+    CHECK(different_bytes<plain, plain>(narrow, square{}, square{}) == 0);
   }
 }
 

@@ -28,6 +28,8 @@ static_assert(!device::makes_sixteens<wide> && !device::makes_sixteens<by_row> &
 
 struct from_floats {
   template <class Quantizer>
+  using encoder = device::sixteen_encoder<Quantizer>;
+  template <class Quantizer>
   __device__ static std::uint64_t encode(device::sixteen_encoder<Quantizer> const& encoder,
                                          float (&values)[16], std::uint64_t position,
                                          typename Quantizer::scale_type& scale) {

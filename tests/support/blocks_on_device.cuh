@@ -2,7 +2,7 @@
 // Blocks of sixteen that a thread's encoder must get right, and the comparison with the quantizer.
 #pragma once
 
-#include <nibble/device/sixteen.cuh>
+#include <nibble/device/pairs.cuh>
 #include <nibble/nibble.hpp>
 
 #include "oracle/blocks.hpp"
@@ -44,9 +44,10 @@ inline std::vector<float> blocks_of_sixteen() {
 template <class Encode, class Quantizer>
 __global__ void encode_blocks(float const* values, float amax, Quantizer q, std::uint64_t* codes,
                               typename Quantizer::scale_type* scales) {
-  __shared__ float table[nibble::device::sixteen_encoder<Quantizer>::table_size];
-  nibble::device::sixteen_encoder<Quantizer> const encoder(q, amax, table);
-  encoder.fill_table();
+  using encoder_type = typename Encode::template encoder<Quantizer>;
+  alignas(16) __shared__ float table[encoder_type::table_size];
+  encoder_type const encoder(q, amax, table);
+  nibble::device::detail::fill_tables(encoder);
   __syncthreads();
   auto const block = blockIdx.x * blockDim.x + threadIdx.x;
   float sixteen[16];
@@ -54,7 +55,8 @@ __global__ void encode_blocks(float const* values, float amax, Quantizer q, std:
   codes[block] = Encode::encode(encoder, sixteen, std::uint64_t{16} * block, scales[block]);
 }
 
-/// How many blocks come out other than the quantizer makes them.
+/// How many blocks come out other than the quantizer makes them. Encode: the type of the encoder, and
+/// encode(encoder, values, position, scale).
 template <class Encode, class Quantizer>
 int different_blocks(Quantizer const& q, float amax) {
   auto const values = blocks_of_sixteen();

@@ -81,6 +81,14 @@
 #define NIBBLE_HAS_MMA_F16 0
 #endif
 
+/// An addition and a minimum, of pairs of 16 bits too, as one instruction (__viaddmin_s16x2 and its kin;
+/// elsewhere the same functions take five and more).
+#if NIBBLE_ARCH >= 900
+#define NIBBLE_HAS_DPX 1
+#else
+#define NIBBLE_HAS_DPX 0
+#endif
+
 /// wgmma, the product of four warps from shared memory: sm_90a alone.
 #if (defined(__CUDA_ARCH_FEAT_SM90_ALL) && NIBBLE_ARCH == 900) || NIBBLE_ARCH_SPECIFIC == 900
 #define NIBBLE_HAS_WGMMA 1

@@ -4,6 +4,8 @@
 
 #include <cuda/stream_ref>
 
+#include <algorithm>
+
 #include "nibble/device/amax.cuh"
 #include "nibble/device/group_kernels.cuh"
 #include "nibble/device/square_tiles.cuh"
@@ -24,14 +26,15 @@ __global__ void __launch_bounds__(threads_per_block)
   matrix_index const step = static_cast<matrix_index>(gridDim.x) * blockDim.x;
   matrix_index const first = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x;
   if constexpr (makes_sixteens<Quantizer>) {
-    __shared__ float table[sixteen_encoder<Quantizer>::table_size];
+    constexpr bool has_pairs = std::is_same_v<T, bf16> && takes_pairs<Quantizer>;
+    alignas(16) __shared__ float table[sixteen_encoder<Quantizer>::table_size];
     sixteen_encoder<Quantizer> const encoder(q, first_amax, table);
-    encoder.fill_table();
+    fill_tables(encoder);
     __syncthreads();
     for (matrix_index b = first; b < blocks; b += step) {
       std::uint64_t const position = static_cast<std::uint64_t>(b) * 16;
       std::uint64_t made;
-      if constexpr (std::is_same_v<T, bf16> && takes_pairs<Quantizer>) {
+      if constexpr (has_pairs) {
         uint4 const halves[2]{reinterpret_cast<uint4 const*>(in)[2 * b],
                               reinterpret_cast<uint4 const*>(in)[2 * b + 1]};
         std::uint32_t const pairs[8]{halves[0].x, halves[0].y, halves[0].z, halves[0].w,
@@ -111,7 +114,7 @@ status quantize_with_amax(::cuda::stream_ref stream, In const& in,
       detail::quantize_flat<value_type, Block>
           <<<detail::grid_for(blocks), threads, 0, stream.get()>>>(
               in.data_handle(), out.codes.data_handle().bytes, out.scales.data_handle(),
-              out.amax.data_handle(), blocks, q);
+              out.amax.data_handle(), blocks, detail::prepared(q));
       done = true;
     }
   }
@@ -127,11 +130,11 @@ status quantize_with_amax(::cuda::stream_ref stream, In const& in,
                 scaling::needs_amax_only<typename Quantizer::scaling_type, Block>) {
     if (!done && whole && in.extent(0) % 16 == 0) {
       matrix_index const across = out.columns() / 16, down = out.rows() / 16;
-      // About eight tiles a thread: the factors then cost little, and every SM has work.
-      auto const wide =
-          static_cast<unsigned>(nibble::detail::ceil_div<matrix_index>(across, threads / 8));
-      matrix_index const tall = nibble::detail::ceil_div<matrix_index>(down, 8);
-      dim3 const grid(wide, static_cast<unsigned>(tall < 65535 ? tall : 65535));
+      // Eight tiles a thread or more: the tables then cost little, and every SM has work.
+      auto const wide = nibble::detail::ceil_div<matrix_index>(across, threads / 8);
+      matrix_index const tall = std::min(nibble::detail::ceil_div<matrix_index>(down, 8),
+                                         matrix_index{132 * 16} / wide + 1);
+      dim3 const grid(static_cast<unsigned>(wide), static_cast<unsigned>(tall));
       detail::quantize_tiles<value_type, view><<<grid, threads, 0, stream.get()>>>(
           in.data_handle(), static_cast<matrix_index>(in.stride(0)), out, q);
       done = true;

@@ -5,6 +5,7 @@
 
 #include "nibble/device/four_over_six.cuh"
 #include "nibble/device/group.cuh"
+#include "nibble/device/thresholds.cuh"
 #include "nibble/rounding/stochastic.hpp"
 
 namespace nibble::device {
@@ -59,10 +60,11 @@ __device__ __forceinline__ float amax_or_nan(float const (&values)[16]) {
 /// What the threads of a CTA keep of a quantizer: its factors, and in shared memory the encode
 /// factor of each scale, so that no block costs a division.
 ///
-/// shape   table: table_size floats of shared memory. fill_table is called by all threads, then
-///         __syncthreads; after that any thread may encode.
+/// shape   table: table_size floats of shared memory, 16-byte aligned. fill_table is called by all
+///         threads, thresholds().fill behind it where codes are made of pairs, then __syncthreads; after
+///         that any thread may encode.
 /// bits    those of Quantizer::encode.
-template <class Quantizer>
+template <class Quantizer, bool WithThresholds = false>
 class sixteen_encoder {
  public:
   using block_type = typename Quantizer::block_type;
@@ -78,15 +80,20 @@ class sixteen_encoder {
   static constexpr bool is_four_or_six = detail::chooses_four_or_six<Quantizer>;
   static constexpr bool has_table =
       detail::has_encode_table<typename Quantizer::scaling_type> || is_four_or_six;
+  /// Are codes of pairs made by thresholds? Worth their table where much is encoded for a value read.
+  static constexpr bool has_thresholds =
+      WithThresholds && has_table && !is_four_or_six && detail::is_nearest<rounding_type>;
   static constexpr int scale_count = has_table ? (scale_type::format.is_signed ? 128 : 256) : 1;
-  static constexpr int table_size = scale_count * (is_four_or_six ? 9 : 1);
+  static constexpr int table_size =
+      scale_count * (is_four_or_six ? 9 : 1) +
+      (has_thresholds ? detail::threshold_table<scale_count>::size : 0);
 
   __device__ __forceinline__ sixteen_encoder(Quantizer const& q, float amax, float* table)
       : q_(q), factors_(Quantizer::prepare({amax})), table_(table) {}
 
-  __device__ __forceinline__ void fill_table() const {
+  __device__ __forceinline__ void fill_table(unsigned thread = threadIdx.x) const {
     if constexpr (has_table) {
-      for (unsigned i = threadIdx.x; i < unsigned{scale_count}; i += blockDim.x) {
+      for (unsigned i = thread; i < unsigned{scale_count}; i += blockDim.x) {
         table_[i] = scaling::encode_multiplier(
             static_cast<float>(scale_type::from_bits(static_cast<std::uint8_t>(i))), factors_);
       }
@@ -94,6 +101,10 @@ class sixteen_encoder {
     if constexpr (is_four_or_six) {
       detail::fill_decoded<typename Quantizer::outer>(decoded(), factors_.amax);
     }
+  }
+
+  [[nodiscard]] __device__ __forceinline__ detail::threshold_table<scale_count> thresholds() const {
+    return {table_ + scale_count};
   }
 
   /// The scale of a tile whose amax, NaN aside, is known.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "nibble/device/sixteen.cuh"
+#include "nibble/mma/decode.hpp"
 
 namespace nibble::device::detail {
 
@@ -24,8 +25,9 @@ template <class T>
 template <class T>
 __device__ __forceinline__ void load_row_of_pairs(uint4 const* tile, int row, int block,
                                                   std::uint32_t (&pairs)[8]) {
+  int const place = chunk_place<T>(row, 2 * block);
   for (int half = 0; half < 2; ++half) {
-    uint4 const chunk = tile[chunk_place<T>(row, 2 * block + half)];
+    uint4 const chunk = tile[place ^ half];
     pairs[4 * half] = chunk.x;
     pairs[4 * half + 1] = chunk.y;
     pairs[4 * half + 2] = chunk.z;
@@ -43,10 +45,14 @@ __device__ __forceinline__ void load_row(uint4 const* tile, int row, int block,
   }
 }
 
+/// The encoder of one direction.
+template <class Quantizer>
+using tile_encoder = sixteen_encoder<Quantizer, true>;
+
 /// Shared memory of one direction.
 template <class Quantizer>
 struct side_memory {
-  float table[sixteen_encoder<Quantizer>::table_size];
+  alignas(16) float table[tile_encoder<Quantizer>::table_size];
   // Of each 16x16 tile, where the direction has such.
   float encode[Quantizer::group.rows == 16 ? blocks_per_edge * blocks_per_edge : 1];
   typename Quantizer::scale_type tile_scale[sizeof(encode) / sizeof(float)];
@@ -61,12 +67,12 @@ template <>
 inline constexpr bool has_square_tiles<no_side> = false;
 
 /// Writes the scales of a tile of `out` that begins at (first_row, first_block): in 8 bytes a row, in
-/// 16 bytes a thread for the 128x4 layout, or one by one where the tile is cut off.
+/// 16 bytes a thread for the 128x4 layout, or one by one where the tile is cut off. thread: the number
+/// of this one; low ones have more to do, so that two directions number them from either end.
 template <class Scale, class Out>
 __device__ __forceinline__ void store_scales(Scale const (&scales)[tile_edge][blocks_per_edge],
                                              Out const& out, matrix_index first_row,
-                                             matrix_index first_block) {
-  auto const thread = static_cast<int>(threadIdx.x);
+                                             matrix_index first_block, int thread) {
   auto const& mapping = out.scales.mapping();
   matrix_index const rows = out.rows() - first_row;
   matrix_index const blocks = out.scales.extent(1) - first_block;
@@ -104,7 +110,7 @@ __device__ __forceinline__ void store_scales(Scale const (&scales)[tile_edge][bl
 
 /// Chooses the scales of 64 square tiles, by 64 threads.
 template <class Quantizer>
-__device__ __forceinline__ void choose_tiles(sixteen_encoder<Quantizer> const& encoder,
+__device__ __forceinline__ void choose_tiles(tile_encoder<Quantizer> const& encoder,
                                              side_memory<Quantizer>& memory,
                                              float const (&amaxes)[64]) {
   if (threadIdx.x < 64) {
@@ -113,26 +119,6 @@ __device__ __forceinline__ void choose_tiles(sixteen_encoder<Quantizer> const& e
     memory.tile_scale[threadIdx.x] = made.scale;
   }
 }
-
-/// Where a tile lies in an output: what a thread needs to place one of its blocks, in few
-/// instructions.
-struct tile_place {
-  std::uint8_t* codes;     // of the tile's first block
-  matrix_index pitch;      // bytes from one row of codes to the next
-  std::uint64_t position;  // of the tile's first element
-  std::uint64_t columns;   // elements in a row
-  int rows, blocks;        // inside the matrix
-
-  template <class Out>
-  __device__ __forceinline__ tile_place(Out const& out, matrix_index row, matrix_index block)
-      : codes(code_address(out, row, block)),
-        pitch(out.codes.stride(0) / 2),
-        position(static_cast<std::uint64_t>(row * out.columns() + 16 * block)),
-        columns(static_cast<std::uint64_t>(out.columns())),
-        rows(static_cast<int>(min(matrix_index{tile_edge}, out.rows() - row))),
-        blocks(static_cast<int>(min(matrix_index{blocks_per_edge}, out.scales.extent(1) - block))) {
-  }
-};
 
 /// An output of what codes are worth to a product: code times block scale as bf16, tensor scale and
 /// transform left out. Neither codes nor scales are written.
@@ -144,27 +130,99 @@ struct decoded_output {
   [[nodiscard]] NIBBLE_HD float amax(int, int) const { return *tensor_amax; }
 };
 
-/// Where a tile lies in such an output.
-struct decoded_place {
-  bf16* values;
-  matrix_index pitch;
-  std::uint64_t position, columns;
-  int rows, blocks;
-
-  __device__ __forceinline__ decoded_place(decoded_output const& out, matrix_index row,
-                                           matrix_index block)
-      : values(out.values + row * out.pitch + 16 * block),
-        pitch(out.pitch),
-        position(static_cast<std::uint64_t>(row * out.column_count + 16 * block)),
-        columns(static_cast<std::uint64_t>(out.column_count)),
-        rows(static_cast<int>(min(matrix_index{tile_edge}, out.row_count - row))),
-        blocks(
-            static_cast<int>(min(matrix_index{blocks_per_edge}, out.column_count / 16 - block))) {}
-};
-
 template <class Out>
 inline constexpr bool is_decoded = std::is_same_v<Out, decoded_output>;
-template <class Out>
-using place_in = std::conditional_t<is_decoded<Out>, decoded_place, tile_place>;
+
+/// Where a tile lies in an output of codes, or of what they are worth: what a thread needs to place its
+/// blocks, in few instructions.
+template <bool Decoded>
+struct tile_place {
+  static constexpr int block_bytes = Decoded ? 32 : 8;
+
+  std::uint8_t* first;     // the tile's first block
+  matrix_index pitch;      // bytes from one row to the next
+  std::uint64_t position;  // of the tile's first element
+  std::uint64_t columns;   // elements in a row
+  int rows, blocks;        // inside the matrix
+
+  template <class Out>
+  __device__ __forceinline__ tile_place(Out const& out, matrix_index row, matrix_index block) {
+    matrix_index all_rows, all_blocks;
+    if constexpr (Decoded) {
+      pitch = out.pitch * 2;
+      first = reinterpret_cast<std::uint8_t*>(out.values);
+      columns = static_cast<std::uint64_t>(out.column_count);
+      all_rows = out.row_count;
+      all_blocks = out.column_count / 16;
+    } else {
+      pitch = out.codes.stride(0) / 2;
+      first = code_address(out, 0, 0);
+      columns = static_cast<std::uint64_t>(out.columns());
+      all_rows = out.rows();
+      all_blocks = out.scales.extent(1);
+    }
+    first += row * pitch + block_bytes * block;
+    position = static_cast<std::uint64_t>(row) * columns + static_cast<std::uint64_t>(16 * block);
+    rows = static_cast<int>(min(matrix_index{tile_edge}, all_rows - row));
+    blocks = static_cast<int>(min(matrix_index{blocks_per_edge}, all_blocks - block));
+  }
+};
+
+/// One of a thread's blocks in a tile: where it is, where it is written, the position of its first
+/// element, and what its square tile found, if there are such.
+template <bool Decoded>
+struct block_place {
+  static constexpr int bytes = tile_place<Decoded>::block_bytes;
+
+  int row, block, square;
+  float largest;
+  std::uint8_t* to;
+  std::uint64_t position;
+
+  __device__ __forceinline__ block_place(tile_place<Decoded> const& place, int r, int b)
+      : row(r),
+        block(b),
+        square(0),
+        largest(0),
+        to(place.first + r * place.pitch + bytes * b),
+        position(place.position + static_cast<unsigned>(r) * place.columns +
+                 16u * static_cast<unsigned>(b)) {}
+
+  /// As many rows further down.
+  __device__ __forceinline__ void move(tile_place<Decoded> const& place, int rows) {
+    row += rows;
+    to += rows * place.pitch;
+    position += static_cast<std::uint64_t>(rows) * place.columns;
+  }
+};
+
+/// Writes a block's codes.
+template <class Scale>
+__device__ __forceinline__ void store_block(block_place<false> const& at, std::uint64_t codes,
+                                            Scale const&) {
+  *reinterpret_cast<std::uint64_t*>(at.to) = codes;
+}
+/// Code times scale, exactly: codes are 2^-126 of their value once decoded, so the scale takes 2^100
+/// of that back, which no one-byte scale makes overflow, and a second product the rest.
+template <class Scale>
+__device__ __forceinline__ void store_block([[maybe_unused]] block_place<true> const& at,
+                                            [[maybe_unused]] std::uint64_t codes,
+                                            [[maybe_unused]] Scale const& scale) {
+#if NIBBLE_HAS_MMA_F16
+  float const raised = arch::multiply(static_cast<float>(scale), 0x1p100f);
+  std::uint32_t const factor = arch::ptx::cvt_rn_bf16x2_f32(raised, raised);
+  auto* const to = reinterpret_cast<uint4*>(at.to);
+  for (int half = 0; half < 2; ++half) {
+    std::uint32_t pairs[4];
+    mma::decode_e2m1<format::bf16>(static_cast<std::uint32_t>(codes >> (32 * half)), pairs);
+    for (auto& pair : pairs) {
+      pair = arch::ptx::mul_rn_bf16x2(arch::ptx::mul_rn_bf16x2(pair, factor), 0x4C80'4C80u);
+    }
+    to[half] =
+        uint4{__byte_perm(pairs[0], pairs[1], 0x5410), __byte_perm(pairs[2], pairs[3], 0x5410),
+              __byte_perm(pairs[0], pairs[1], 0x7632), __byte_perm(pairs[2], pairs[3], 0x7632)};
+  }
+#endif
+}
 
 }  // namespace nibble::device::detail

@@ -29,7 +29,7 @@ __device__ __forceinline__ auto encoder_for(Quantizer const& q, Out const& out,
   if constexpr (std::is_same_v<Quantizer, no_side>) {
     return no_side{};
   } else {
-    return sixteen_encoder<Quantizer>(
+    return tile_encoder<Quantizer>(
         q, Quantizer::outer::shares == tensor_scale::granularity::none ? 0.0f : out.amax(0, 0),
         memory.table);
   }
@@ -47,9 +47,14 @@ __device__ __forceinline__ void start_tile(T const* in, matrix_index pitch, int 
   int const row = static_cast<int>(threadIdx.x) / chunks_per_row;
   T const* from = in + row * pitch + chunk * per_chunk;
   if (rows == tile_edge && columns == tile_edge) {
+    // chunk_place of row + first, of which only the part of `first` changes.
+    static_assert(rows_at_once % 8 == 0 && rows_at_once <= 16);
+    int const place = chunk ^ (row & 7);
+    uint4* const below = tile + row * chunks_per_row;
 #pragma unroll
     for (int first = 0; first < tile_edge; first += rows_at_once, from += rows_at_once * pitch) {
-      __pipeline_memcpy_async(tile + chunk_place<T>(row + first, chunk), from, 16);
+      __pipeline_memcpy_async(below + first * chunks_per_row + (place ^ (first >> 4 & 3) << 1),
+                              from, 16);
     }
   } else if (chunk * per_chunk < columns) {
 #pragma unroll 1
@@ -60,23 +65,44 @@ __device__ __forceinline__ void start_tile(T const* in, matrix_index pitch, int 
   __pipeline_commit();
 }
 
+/// Division by a number that stays the same, as a product and a shift.
+///
+/// rule    with s the bits that the divisor minus 1 takes and m = floor(2^32 (2^s - divisor) / divisor) + 1,
+///         a quotient is (m n / 2^32 + n) / 2^s; m and the sum fit 32 bits.
+/// errors  divisor and dividends from 1, or 0, to 2^31 - 1.
+/// source  Granlund and Montgomery, Division by invariant integers using multiplication (1994).
+struct steady_divisor {
+  std::uint32_t value, factor, shift;
+
+  __device__ __forceinline__ explicit steady_divisor(std::uint32_t divisor)
+      : value(divisor), shift(static_cast<std::uint32_t>(nibble::detail::bit_width(divisor - 1))) {
+    factor = static_cast<std::uint32_t>(
+        ((std::uint64_t{1} << shift) - divisor) * (std::uint64_t{1} << 32) / divisor + 1);
+  }
+  [[nodiscard]] __device__ __forceinline__ std::uint32_t divide(std::uint32_t dividend) const {
+    return (static_cast<std::uint32_t>(std::uint64_t{factor} * dividend >> 32) + dividend) >> shift;
+  }
+};
+
 /// The order in which tiles are taken: 8 below each other first, so that what they write side by side
 /// meets in the cache. In 32 bits, which the launcher makes sure of.
 struct tile_order {
   static constexpr std::uint32_t together = 8;
   std::uint32_t across, down, count;
+  steady_divisor band_size;
 
   __device__ __forceinline__ tile_order(matrix_index rows, matrix_index columns)
       : across(static_cast<std::uint32_t>((columns + tile_edge - 1) / tile_edge)),
         down(static_cast<std::uint32_t>((rows + tile_edge - 1) / tile_edge)),
-        count(across * down) {}
+        count(across * down),
+        band_size(across * together) {}
 
   /// The first row and column of tile t.
   struct corner {
     matrix_index row, column;
   };
   [[nodiscard]] __device__ __forceinline__ corner first_of(std::uint32_t t) const {
-    std::uint32_t const band = t / (across * together), rest = t % (across * together);
+    std::uint32_t const band = band_size.divide(t), rest = t - band * band_size.value;
     std::uint32_t const height = min(together, down - band * together);
     std::uint32_t const column = height == together ? rest / together : rest / height;
     std::uint32_t const row = rest - column * height;
@@ -91,13 +117,22 @@ __global__ void __launch_bounds__(threads_per_block, 3)
                         Rows q_rows, RowsOut rows_out, Columns q_columns, ColumnsOut columns_out) {
   constexpr bool has_rows = !std::is_same_v<Rows, no_side>,
                  has_columns = !std::is_same_v<Columns, no_side>,
-                 has_squares = has_square_tiles<Rows> || has_square_tiles<Columns>;
+                 has_squares = has_square_tiles<Rows> || has_square_tiles<Columns>,
+                 may_turn = makes_same_codes<Rows, Columns> && !is_decoded<RowsOut> &&
+                            !is_decoded<ColumnsOut>;
   extern __shared__ uint4 raw[];
   auto& memory = *reinterpret_cast<tile_memory<T, Rows, Columns>*>(raw);
   auto const row_encoder = encoder_for(q_rows, rows_out, memory.rows);
   auto const column_encoder = encoder_for(q_columns, columns_out, memory.columns);
-  if constexpr (has_rows) row_encoder.fill_table();
-  if constexpr (has_columns) column_encoder.fill_table();
+  if constexpr (has_rows) fill_tables(row_encoder);
+  // Half of the threads fill a table: the other half for the columns.
+  if constexpr (has_columns) fill_tables(column_encoder, threads_per_block - 1 - threadIdx.x);
+
+  bool has_same_codes = false;
+  if constexpr (may_turn) {
+    has_same_codes = Rows::outer::shares == tensor_scale::granularity::none ||
+                     arch::equal(rows_out.amax(0, 0), columns_out.amax(0, 0));
+  }
 
   // While a tile is encoded, the next is on its way, where there is room for it.
   tile_order const order(rows, columns);
@@ -122,7 +157,7 @@ __global__ void __launch_bounds__(threads_per_block, 3)
       __pipeline_wait_prior(0);
     }
     __syncthreads();
-    uint4 const* const tile = memory.tile[buffer];
+    uint4* const tile = memory.tile[buffer];
     buffer ^= tile_stages<T> - 1;
     auto const [first_row, first_column] = here;
     if constexpr (has_squares) {
@@ -134,24 +169,45 @@ __global__ void __launch_bounds__(threads_per_block, 3)
       }
       __syncthreads();
     }
-    if constexpr (has_rows) {
-      encode_rows<T>(tile, row_encoder, memory.rows,
-                     place_in<RowsOut>(rows_out, first_row, first_column / 16), memory.largest);
+    bool is_done = false;
+    if constexpr (may_turn) {
+      if (has_same_codes) {
+        encode_rows<T, true>(
+            tile, row_encoder, memory.rows,
+            tile_place<is_decoded<RowsOut>>(rows_out, first_row, first_column / 16),
+            memory.largest);
+        __syncthreads();
+        turn_codes<T>(
+            tile, memory.rows, memory.columns,
+            tile_place<is_decoded<ColumnsOut>>(columns_out, first_column, first_row / 16));
+        is_done = true;
+      }
     }
-    if constexpr (has_columns) {
-      encode_columns<T>(tile, column_encoder, memory.columns,
-                        place_in<ColumnsOut>(columns_out, first_column, first_row / 16),
-                        memory.largest);
+    if (!is_done) {
+      if constexpr (has_rows) {
+        encode_rows<T, false>(
+            tile, row_encoder, memory.rows,
+            tile_place<is_decoded<RowsOut>>(rows_out, first_row, first_column / 16),
+            memory.largest);
+      }
+      if constexpr (has_columns) {
+        encode_columns<T>(
+            tile, column_encoder, memory.columns,
+            tile_place<is_decoded<ColumnsOut>>(columns_out, first_column, first_row / 16),
+            memory.largest);
+      }
     }
     __syncthreads();
     if constexpr (tile_stages<T> == 1) {
       if (has_next) start(next, 0);
     }
     if constexpr (has_rows && !is_decoded<RowsOut>) {
-      store_scales(memory.rows.scales, rows_out, first_row, first_column / 16);
+      store_scales(memory.rows.scales, rows_out, first_row, first_column / 16,
+                   static_cast<int>(threadIdx.x));
     }
     if constexpr (has_columns && !is_decoded<ColumnsOut>) {
-      store_scales(memory.columns.scales, columns_out, first_column, first_row / 16);
+      store_scales(memory.columns.scales, columns_out, first_column, first_row / 16,
+                   threads_per_block - 1 - static_cast<int>(threadIdx.x));
     }
   }
 }
@@ -171,8 +227,12 @@ template <class In, class Rows, class RowsOut, class Columns, class ColumnsOut>
 status launch_tiles(cudaStream_t stream, In const& in, Rows const& q_rows, RowsOut const& rows_out,
                     Columns const& q_columns, ColumnsOut const& columns_out) {
   using value_type = std::remove_cv_t<typename In::value_type>;
-  auto const kernel = quantize_tiles_both<value_type, Rows, RowsOut, Columns, ColumnsOut>;
-  constexpr int bytes = sizeof(tile_memory<value_type, Rows, Columns>);
+  auto const rows = prepared(q_rows);
+  auto const columns = prepared(q_columns);
+  using row_type = std::remove_const_t<decltype(rows)>;
+  using column_type = std::remove_const_t<decltype(columns)>;
+  auto const kernel = quantize_tiles_both<value_type, row_type, RowsOut, column_type, ColumnsOut>;
+  constexpr int bytes = sizeof(tile_memory<value_type, row_type, column_type>);
   if (bytes > 48 * 1024 && cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                                 bytes) != cudaSuccess) {
     return status::launch_failed;
@@ -181,8 +241,8 @@ status launch_tiles(cudaStream_t stream, In const& in, Rows const& q_rows, RowsO
                              nibble::detail::ceil_div<matrix_index>(in.extent(1), tile_edge);
   auto const grid = static_cast<unsigned>(tiles < 132 * 16 ? tiles : 132 * 16);
   kernel<<<grid, threads_per_block, bytes, stream>>>(
-      in.data_handle(), static_cast<matrix_index>(in.stride(0)), in.extent(0), in.extent(1), q_rows,
-      rows_out, q_columns, columns_out);
+      in.data_handle(), static_cast<matrix_index>(in.stride(0)), in.extent(0), in.extent(1), rows,
+      rows_out, columns, columns_out);
   return cudaPeekAtLastError() == cudaSuccess ? status::success : status::launch_failed;
 }
 

@@ -6,6 +6,35 @@
 
 namespace nibble::random {
 
+/// What is added to word 0 or 1 of a key from round to round: of the golden ratio, of sqrt(3) - 1.
+[[nodiscard]] NIBBLE_HD constexpr std::uint32_t philox_step(int word) noexcept {
+  return word == 0 ? 0x9E37'79B9u : 0xBB67'AE85u;
+}
+
+/// The rounds of Philox4x32 under any schedule of keys: key(round, word).
+template <int Rounds, class Key>
+[[nodiscard]] NIBBLE_HD constexpr words philox_rounds(std::uint64_t call, std::uint64_t stream,
+                                                      Key const& key) noexcept {
+  auto const low = [](std::uint64_t word) { return static_cast<std::uint32_t>(word); };
+  auto const high = [](std::uint64_t word) { return static_cast<std::uint32_t>(word >> 32); };
+  auto const wide = [](std::uint32_t a, std::uint32_t b) -> std::uint64_t {
+#if NIBBLE_HAS_DEVICE
+    if (!detail::constant_evaluated()) return arch::ptx::mul_wide_u32(a, b);
+#endif
+    return std::uint64_t{a} * b;
+  };
+  std::uint32_t c0 = low(call), c1 = high(call), c2 = low(stream), c3 = high(stream);
+  for (int round = 0; round < Rounds; ++round) {
+    std::uint64_t const product0 = wide(0xD251'1F53u, c0);
+    std::uint64_t const product1 = wide(0xCD9E'8D57u, c2);
+    c0 = high(product1) ^ c1 ^ key(round, 0);
+    c1 = low(product1);
+    c2 = high(product0) ^ c3 ^ key(round, 1);
+    c3 = low(product0);
+  }
+  return {{c0, c1, c2, c3}};
+}
+
 /// Philox4x32 keyed by a seed and a stream.
 ///
 /// rule    key = seed, counter = (call, stream), low words first; Rounds rounds of two 32x32-bit
@@ -22,19 +51,10 @@ struct philox4x32 {
   std::uint64_t stream = 0;
 
   [[nodiscard]] NIBBLE_HD constexpr words operator()(std::uint64_t call) const noexcept {
-    std::uint32_t c0 = low(call), c1 = high(call), c2 = low(stream), c3 = high(stream);
-    std::uint32_t k0 = low(seed), k1 = high(seed);
-    for (int round = 0; round < Rounds; ++round) {
-      std::uint64_t const product0 = wide(0xD251'1F53u, c0);
-      std::uint64_t const product1 = wide(0xCD9E'8D57u, c2);
-      c0 = high(product1) ^ c1 ^ k0;
-      c1 = low(product1);
-      c2 = high(product0) ^ c3 ^ k1;
-      c3 = low(product0);
-      k0 += 0x9E37'79B9u;  // the golden ratio
-      k1 += 0xBB67'AE85u;  // sqrt(3) - 1
-    }
-    return {{c0, c1, c2, c3}};
+    return philox_rounds<Rounds>(call, stream, [this](int round, int word) {
+      auto const half = static_cast<std::uint32_t>(word == 0 ? seed : seed >> 32);
+      return half + static_cast<std::uint32_t>(round) * philox_step(word);
+    });
   }
 
   /// Calls first, first + 1, ..., `count` of them: the same words, but the host draws several at
@@ -51,20 +71,6 @@ struct philox4x32 {
     }
 #endif
     for (; done < count; ++done) out[done] = (*this)(first + done);
-  }
-
- private:
-  NIBBLE_HD static constexpr std::uint64_t wide(std::uint32_t a, std::uint32_t b) noexcept {
-#if NIBBLE_HAS_DEVICE
-    if (!detail::constant_evaluated()) return arch::ptx::mul_wide_u32(a, b);
-#endif
-    return std::uint64_t{a} * b;
-  }
-  NIBBLE_HD static constexpr std::uint32_t low(std::uint64_t word) noexcept {
-    return static_cast<std::uint32_t>(word);
-  }
-  NIBBLE_HD static constexpr std::uint32_t high(std::uint64_t word) noexcept {
-    return static_cast<std::uint32_t>(word >> 32);
   }
 };
 

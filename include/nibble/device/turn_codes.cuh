@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The codes of a tile turned: under square tiles the transpose has the same codes, so that one direction
+// is encoded and the other is the same nibbles in other places.
+#pragma once
+
+#include "nibble/device/tile128.cuh"
+
+namespace nibble::device::detail {
+
+/// Do both directions of a kernel make the same codes, if their amaxes are equal?
+template <class Rows, class Columns>
+inline constexpr bool makes_same_codes = false;
+template <class Both>
+requires(has_square_tiles<Both>&& is_nearest<typename Both::rounding_type>)  //
+    inline constexpr bool makes_same_codes<Both, Both> = true;
+
+/// Transposes 8 x 8 nibbles: nibble j of word i to nibble i of word j.
+///
+/// rule    halves of the matrix change places, then quarters, then neighbours.
+__device__ __forceinline__ void turn_nibbles(std::uint32_t (&words)[8]) {
+  for (int i = 0; i < 4; ++i) {
+    std::uint32_t const a = words[i], b = words[i + 4];
+    words[i] = __byte_perm(a, b, 0x5410);
+    words[i + 4] = __byte_perm(a, b, 0x7632);
+  }
+  for (int i = 0; i < 8; i += i % 2 == 0 ? 1 : 3) {
+    std::uint32_t const a = words[i], b = words[i + 2];
+    words[i] = __byte_perm(a, b, 0x6240);
+    words[i + 2] = __byte_perm(a, b, 0x7351);
+  }
+  for (int i = 0; i < 8; i += 2) {
+    std::uint32_t const a = words[i], b = words[i + 1];
+    words[i] = (a & 0x0F0F'0F0Fu) | (b << 4 & 0xF0F0'F0F0u);
+    words[i + 1] = (a >> 4 & 0x0F0F'0F0Fu) | (b & 0xF0F0'F0F0u);
+  }
+}
+
+/// Keeps the codes of a block in the tile, where its values were.
+template <class T>
+__device__ __forceinline__ void keep_codes(uint4* tile, block_place<false> const& at,
+                                           std::uint64_t codes) {
+  *reinterpret_cast<std::uint64_t*>(
+      tile + chunk_place<T>(at.row, static_cast<int>(sizeof(T)) * at.block)) = codes;
+}
+
+/// Writes the codes that keep_codes kept as those of the tile's columns, and notes their scales; a thread
+/// takes 8 x 8 of them.
+///
+/// shape   place: of the turned tile; all threads, behind a barrier, and another before scales are stored.
+template <class T, class Quantizer>
+__device__ __forceinline__ void turn_codes(uint4 const* tile, side_memory<Quantizer> const& from,
+                                           side_memory<Quantizer>& to,
+                                           tile_place<false> const& place) {
+  auto const thread = static_cast<int>(threadIdx.x);
+  int const first = thread % 16 * 8, column = thread / 16 * 8;  // row and column of the 8 x 8
+  int const block = first / 16, half = column / 8 % 2;
+  if (column < place.rows && block < place.blocks) {
+    std::uint32_t words[8];
+    for (int i = 0; i < 8; ++i) {
+      words[i] = reinterpret_cast<std::uint32_t const*>(
+          tile + chunk_place<T>(first + i, static_cast<int>(sizeof(T)) * (column / 16)))[half];
+    }
+    turn_nibbles(words);
+    std::uint8_t* codes = place.first + column * place.pitch + first / 2;
+    for (int i = 0; i < 8; ++i, codes += place.pitch) {
+      *reinterpret_cast<std::uint32_t*>(codes) = words[i];
+    }
+  }
+  int const row = thread / 2;
+  for (int b = thread % 2 * 4; b < thread % 2 * 4 + 4; ++b) {
+    to.scales[row][b] = from.tile_scale[b * blocks_per_edge + row / 16];
+  }
+}
+
+}  // namespace nibble::device::detail
