@@ -84,10 +84,7 @@ extern "C" __global__ void multiply_halves(unsigned int const* x, float* result)
 }
 extern "C" __global__ void load_matrices(unsigned int* result) {
   __shared__ alignas(16) unsigned int rows[128];
-  ptx::cp_async_16(rows + 4 * (threadIdx.x % 32), result + 4 * threadIdx.x, 16);
-  ptx::cp_async_4(rows + threadIdx.x, result + 256 + threadIdx.x, 4);
-  ptx::cp_async_commit();
-  ptx::cp_async_wait<0>();
+  rows[threadIdx.x] = result[threadIdx.x];
   __syncthreads();
   unsigned int words[4];
   ptx::ldmatrix_x4(words, rows + 4 * (threadIdx.x % 32));
@@ -106,6 +103,37 @@ extern "C" __global__ void multiply_mxfp4(unsigned int const* x, float* result) 
   float d[4] = {result[0], result[1], result[2], result[3]};
   unsigned int const a[4] = {x[0], x[1], x[2], x[3]}, b[2] = {x[4], x[5]};
   ptx::mma_m16n8k64_mxf4nvf4_2x<1, 3, 2, 0>(d, a, b, x[6], x[7]);
+  for (int i = 0; i < 4; ++i) result[4 + i] = d[i];
+}
+struct e4m3 {
+  static constexpr char text[] = "e4m3";
+};
+struct e5m2 {
+  static constexpr char text[] = "e5m2";
+};
+struct e2m3 {
+  static constexpr char text[] = "e2m3";
+};
+struct e3m2 {
+  static constexpr char text[] = "e3m2";
+};
+struct e2m1 {
+  static constexpr char text[] = "e2m1";
+};
+template <class A, class... B>
+__device__ void multiply_by_each(float (&d)[4], unsigned int const (&a)[4], unsigned int const (&b)[2],
+                                 unsigned int scale_a, unsigned int scale_b) {
+  (ptx::mma_m16n8k32_mxf8f6f4_1x<A, B, 1, 3, 2, 1>(d, a, b, scale_a, scale_b), ...);
+}
+template <class... Each>
+__device__ void multiply_each_by_each(float (&d)[4], unsigned int const (&a)[4], unsigned int const (&b)[2],
+                                      unsigned int scale_a, unsigned int scale_b) {
+  (multiply_by_each<Each, Each...>(d, a, b, scale_a, scale_b), ...);
+}
+extern "C" __global__ void multiply_bytes(unsigned int const* x, float* result) {
+  float d[4] = {result[0], result[1], result[2], result[3]};
+  unsigned int const a[4] = {x[0], x[1], x[2], x[3]}, b[2] = {x[4], x[5]};
+  multiply_each_by_each<e4m3, e5m2, e2m3, e3m2, e2m1>(d, a, b, x[6], x[7]);
   for (int i = 0; i < 4; ++i) result[4 + i] = d[i];
 }
 #endif

@@ -65,7 +65,6 @@ INSTRUCTIONS = {
         "{f1, f2, f3, f4}, {r1, r2, r3, r4}, {r5, r6}, {f1, f2, f3, f4};",
         "fma.rn.bf16x2 r1, r2, r3, r4;",
         "cvt.rn.bf16x2.f32 r1, f1, f2;",
-        "cp.async.cg.shared.global.L2::256B [r1], [d1], 16, r2;",
     ],
     "WGMMA": [
         "wgmma.mma_async.sync.aligned.m64n8k16.f32.f16.f16 "
@@ -79,6 +78,9 @@ INSTRUCTIONS = {
         "mma.sync.aligned.kind::mxf4nvf4.block_scale.scale_vec::2X"
         ".m16n8k64.row.col.f32.e2m1.e2m1.f32.ue8m0 {f1, f2, f3, f4}, {r1, r2, r3, r4}, {r5, r6}, "
         "{f1, f2, f3, f4}, r7, {2, 1}, r8, {0, 3};",
+        "mma.sync.aligned.kind::mxf8f6f4.block_scale.scale_vec::1X"
+        ".m16n8k32.row.col.f32.e4m3.e2m3.f32.ue8m0 {f1, f2, f3, f4}, {r1, r2, r3, r4}, {r5, r6}, "
+        "{f1, f2, f3, f4}, r7, {3, 1}, r8, {1, 3};",
     ],
     "TCGEN05": [
         "tcgen05.mma.cta_group::1.kind::mxf4nvf4.block_scale.block16 "

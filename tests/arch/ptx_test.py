@@ -95,6 +95,9 @@ def check_mma(ptx, target, has_block_scale):
     a_and_b = [[0, 1, 2, 3], [4, 5]]
     products = [("multiply_halves", "f16.f16.f32", a_and_b, []),
                 ("multiply_halves", "bf16.bf16.f32", a_and_b, [])]
+    formats = ("e4m3", "e5m2", "e2m3", "e3m2", "e2m1") if has_block_scale else ()
+    products += [("multiply_bytes", f"{a}.{b}.f32.ue8m0", a_and_b, [(6, "2, 1"), (7, "1, 3")])
+                 for a in formats for b in formats]
     if has_block_scale:
         products += [("multiply_nvfp4", "e2m1.e2m1.f32.ue4m3", a_and_b, [(6, "0, 1"), (7, "0, 3")]),
                      ("multiply_mxfp4", "e2m1.e2m1.f32.ue8m0", a_and_b, [(6, "2, 1"), (7, "0, 3")])]
@@ -110,7 +113,7 @@ def check_mma(ptx, target, has_block_scale):
                re.findall(r"(%r\d+), \{(\d, \d)\}", lines[0] if lines else "")]
         yield got == scales, f"sm_{target}: {name}, {types} takes scales {got}, need {scales}"
     got = len(re.findall(r"mma\.sync\.\S*block_scale", ptx))
-    yield got == 2 * has_block_scale, f"sm_{target}: {got} products with block scales"
+    yield got == 27 * has_block_scale, f"sm_{target}: {got} products with block scales"
 
 
 def check_quantizer(ptx, target, has_e2m1):

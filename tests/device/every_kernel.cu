@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compiles the launchers for every architecture that the build names; the tests themselves are built for one.
 #include <nibble/device/weight_only.cuh>
-#include <nibble/mma/multiply_add.cuh>
+#include <nibble/mma/bytes_multiply_add.cuh>
 #include <nibble/device/matmul.cuh>
 #include <nibble/device/matmul_grouped.cuh>
 #include <nibble/device/transpose.cuh>
@@ -40,10 +40,11 @@ void multiply(cuda::stream_ref stream, quantized_view<nvfp4_block> const& plain,
   (void)device::transpose_tiles<quantizer<nvfp4_block, scaling::amax<scaling::tile::square>>>(stream, plain, plain);
 }
 
-/// The product of a warp, in both formats.
+/// The product of a warp, of 4 bits in both formats and of bytes.
 __global__ void by_warps(mma::a_fragment a, mma::b_fragment b, mma::sum_fragment* d) {
   mma::multiply_add<nvfp4_block>(d[threadIdx.x], a, b);
   mma::multiply_add<mxfp4_block>(d[threadIdx.x], a, b);
+  mma::multiply_add_bytes<mxfp8_block, mxfp6_e2m3_block>(d[threadIdx.x], a, b);
 }
 
 /// The product of few rows, one of its kernels.

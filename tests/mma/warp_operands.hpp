@@ -48,6 +48,35 @@ inline warp_fragments fragments_of(warp_matrices const& m, int lane_a = 0, int l
   return result;
 }
 
+/// A (16 x 32) and B^T (8 x 32) of the atom m16n8k32: a byte an element, as its words hold them.
+struct warp_bytes {
+  std::uint8_t a[16][32] = {}, b[8][32] = {};
+  std::uint8_t scale_a[16][4] = {}, scale_b[8][4] = {};
+  float d[16][8] = {};
+};
+
+/// Its fragments by the written formulas. Scales that the selector does not name are NaN.
+inline warp_fragments fragments_of(warp_bytes const& m, int lane_a = 0, int lane_b = 0) {
+  warp_fragments result;
+  for (int lane = 0; lane < 32; ++lane) {
+    int const g = lane >> 2, t = lane & 3;
+    for (int i = 0; i < 16; ++i) {
+      int const row = i < 4 || (i >= 8 && i < 12) ? g : g + 8, k = 4 * t + (i & 3) + (i < 8 ? 0 : 16);
+      result.a[lane].words[i / 4] |= std::uint32_t{m.a[row][k]} << (8 * (i & 3));
+      if (i < 8) {
+        result.b[lane].words[i / 4] |= std::uint32_t{m.b[g][4 * t + (i & 3) + (i < 4 ? 0 : 16)]} << (8 * (i & 3));
+      }
+      if (i < 4) result.d[lane].values[i] = m.d[i < 2 ? g : g + 8][2 * t + (i & 1)];
+    }
+    bool const counts_a = t >> 1 == lane_a, counts_b = t == lane_b;
+    for (int byte = 0; byte < 4; ++byte) {
+      result.a[lane].scales |= std::uint32_t{counts_a ? m.scale_a[g + 8 * (t & 1)][byte] : 0xFFu} << (8 * byte);
+      result.b[lane].scales |= std::uint32_t{counts_b ? m.scale_b[g][byte] : 0xFFu} << (8 * byte);
+    }
+  }
+  return result;
+}
+
 /// D out of its fragments, by the same formulas.
 inline void take_sums(nibble::mma::sum_fragment const (&d)[32], float (&to)[16][8]) {
   for (int lane = 0; lane < 32; ++lane) {

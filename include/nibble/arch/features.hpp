@@ -74,7 +74,7 @@
 #define NIBBLE_HAS_CVT_E4M3 0
 #endif
 
-/// mma.sync.m16n8k16 on halves and bf16, fma on pairs of bf16, cvt to pairs of bf16, cp.async.
+/// mma.sync.m16n8k16 on halves and bf16, fma on pairs of bf16, cvt to pairs of bf16.
 #if NIBBLE_ARCH >= 800
 #define NIBBLE_HAS_MMA_F16 1
 #else

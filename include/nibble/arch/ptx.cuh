@@ -354,40 +354,6 @@ __device__ __forceinline__ void ldmatrix_x4(unsigned int (&words)[4], void const
                : "r"(address));
 }
 
-/// Starts to copy 16 bytes to shared memory, past the L1 cache; of them `valid` (0 or 16) from
-/// global memory and zeros for the rest. Both addresses lie on 16-byte boundaries.
-/// rule    cp.async.cg.shared.global.L2::256B [to], [from], 16, valid;
-__device__ __forceinline__ void cp_async_16(void* to, void const* from, unsigned int valid) {
-  auto const address = static_cast<unsigned int>(__cvta_generic_to_shared(to));
-  asm volatile("cp.async.cg.shared.global.L2::256B [%0], [%1], 16, %2;"
-               :
-               : "r"(address), "l"(from), "r"(valid)
-               : "memory");
-}
-
-/// The same for 4 bytes, through the L1 cache.
-/// rule    cp.async.ca.shared.global [to], [from], 4, valid;
-__device__ __forceinline__ void cp_async_4(void* to, void const* from, unsigned int valid) {
-  auto const address = static_cast<unsigned int>(__cvta_generic_to_shared(to));
-  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;"
-               :
-               : "r"(address), "l"(from), "r"(valid)
-               : "memory");
-}
-
-/// Ends a group of this thread's copies.
-/// rule    cp.async.commit_group;
-__device__ __forceinline__ void cp_async_commit() {
-  asm volatile("cp.async.commit_group;" ::: "memory");
-}
-
-/// Waits until all but the last `Groups` groups of this thread's copies have arrived.
-/// rule    cp.async.wait_group Groups;
-template <int Groups>
-__device__ __forceinline__ void cp_async_wait() {
-  asm volatile("cp.async.wait_group %0;" ::"n"(Groups) : "memory");
-}
-
 /// d += A B: 16x16 halves by 16x8, sums in FP32, in an order that is not documented.
 /// rule    mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 d, a, b, d; all 32 lanes.
 __device__ __forceinline__ void mma_m16n8k16_f16(float (&d)[4], unsigned int const (&a)[4],
@@ -527,6 +493,25 @@ __device__ __forceinline__ void mma_m16n8k64_mxf4nvf4_2x(float (&d)[4], unsigned
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "r"(scale_a), "n"(ByteA),
         "n"(LaneA), "r"(scale_b), "n"(ByteB), "n"(LaneB));
+}
+
+/// The same for elements in bytes of their own, 16x32 by 32x8, with one e8m0 scale a row and column:
+/// byte ByteA or ByteB of a word. A and B are types with the name of a format as `text`.
+/// rule    mma.sync.aligned.kind::mxf8f6f4.block_scale.scale_vec::1X.m16n8k32.row.col.f32.A.B.f32
+///         .ue8m0 d, a, b, d, scale_a, {ByteA, LaneA}, scale_b, {ByteB, LaneB}; A and B each one of
+///         e4m3, e5m2, e3m2, e2m3, e2m1.
+template <class A, class B, int LaneA, int LaneB, int ByteA, int ByteB>
+__device__ __forceinline__ void mma_m16n8k32_mxf8f6f4_1x(float (&d)[4], unsigned int const (&a)[4],
+                                                         unsigned int const (&b)[2],
+                                                         unsigned int scale_a,
+                                                         unsigned int scale_b) {
+  asm volatile(
+      "mma.sync.aligned.kind::mxf8f6f4.block_scale.scale_vec::1X.m16n8k32.row.col.f32.%16.%17"
+      ".f32.ue8m0 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3}, %10, {%11, %12}, "
+      "%13, {%14, %15};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "r"(scale_a), "n"(ByteA),
+        "n"(LaneA), "r"(scale_b), "n"(ByteB), "n"(LaneB), "C"(A::text), "C"(B::text));
 }
 
 #endif  // NIBBLE_HAS_MMA_BLOCK_SCALE

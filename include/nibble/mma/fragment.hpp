@@ -26,19 +26,22 @@ struct sum_fragment {
   float values[4];
 };
 
-/// Which lanes' words of scales count, and, where a scale serves 32 elements, which two of their
-/// bytes. Words for later steps may so lie in the other lanes of a quad. (A type, because nvcc 13.0
+/// Which lanes' words of scales count, and, where a scale serves 32 elements, which of their bytes. Words for later steps may so lie in the other lanes of a quad. (A type, because nvcc 13.0
 /// cannot launch kernels whose template arguments are objects.)
 ///
 /// shape   LaneA: 0 or 1, for lanes 0, 1 or lanes 2, 3 of each quad; LaneB: 0 to 3, the lane of each
-///         quad; ByteA, ByteB: 0 or 2.
+///         quad; ByteA, ByteB: the first byte, 0 or 2 where an instruction takes two, 0 to 3 where
+///         it takes one.
 template <int LaneA = 0, int LaneB = 0, int ByteA = 0, int ByteB = 0>
 struct selector {
   static_assert(LaneA >= 0 && LaneA < 2 && LaneB >= 0 && LaneB < 4,
                 "got a lane that is not there; LaneA is 0 or 1, LaneB 0 to 3");
-  static_assert((ByteA == 0 || ByteA == 2) && (ByteB == 0 || ByteB == 2),
-                "got a byte other than 0 or 2");
+  static_assert(ByteA >= 0 && ByteA < 4 && ByteB >= 0 && ByteB < 4,
+                "got a byte that is not there; a word has bytes 0 to 3");
   static constexpr int lane_a = LaneA, lane_b = LaneB, byte_a = ByteA, byte_b = ByteB;
+  /// Can an instruction that takes `Count` scales of a word begin there?
+  template <int Count>
+  static constexpr bool is_for = ByteA % Count == 0 && ByteB % Count == 0;
 };
 
 /// A register's part: element `element` (from the low bits up) of word `word` in lane `lane`.

@@ -16,18 +16,21 @@ inline constexpr bool is_atom_block =
 
 namespace detail {
 
-/// c + term, rounded once to FP32: the double sum is rounded to odd, which hides nothing from the
-/// second rounding (53 >= 24 + 2 bits).
-[[nodiscard]] constexpr float add_once(float c, double term) noexcept {
-  auto const wide = static_cast<double>(c);
-  if (arch::constant::is_nan(c) || term != term) return arch::constant::nan();
-  if (arch::constant::is_infinite(c)) return c;
-  double const sum = wide + term;
-  double const of_term = sum - wide;
-  double const lost = (wide - (sum - of_term)) + (term - of_term);
+/// a + b rounded to odd, which hides nothing from a second rounding to 51 bits or fewer.
+[[nodiscard]] constexpr double add_to_odd(double a, double b) noexcept {
+  double const sum = a + b;
+  double const of_b = sum - a;
+  double const lost = (a - (sum - of_b)) + (b - of_b);
   auto bits = nibble::detail::bit_cast<std::uint64_t>(sum);
   if (lost != 0 && bits % 2 == 0) bits += (lost > 0) == (sum > 0) ? 1u : ~std::uint64_t{0};
-  return arch::constant::narrow(nibble::detail::bit_cast<double>(bits));
+  return nibble::detail::bit_cast<double>(bits);
+}
+
+/// c + term, rounded once to FP32.
+[[nodiscard]] constexpr float add_once(float c, double term) noexcept {
+  if (arch::constant::is_nan(c) || term != term) return arch::constant::nan();
+  if (arch::constant::is_infinite(c)) return c;
+  return arch::constant::narrow(add_to_odd(static_cast<double>(c), term));
 }
 
 }  // namespace detail
@@ -44,6 +47,8 @@ template <class Block, class Select = selector<>>
 constexpr void model(sum_fragment (&d)[warp_size], a_fragment const (&a)[warp_size],
                      b_fragment const (&b)[warp_size]) noexcept {
   static_assert(is_atom_block<Block>, "got other blocks than nvfp4_block or mxfp4_block");
+  static_assert(Select::template is_for<64 / Block::size>,
+                "got a selector of bytes that the scales of this block do not begin at");
   using layout = fragments<4>;
   using scale = typename Block::scale_type;
   auto const twice = [](std::uint32_t word, int element) {

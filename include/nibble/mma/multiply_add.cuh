@@ -38,13 +38,14 @@ __device__ __forceinline__ std::uint32_t deal_blocks(std::uint32_t own) {
 }
 
 /// d += sum * 2^exponent for both scales of MX: halves of the exponent, so that neither factor
-/// overflows where the result does not, and no product loses a bit. Beyond 2^200 every sum but 0
-/// overflows; the bound keeps the first product finite, or an infinite d could become NaN.
+/// overflows where the result does not, and no product loses a bit that the result could show.
+/// Beyond 2^170 every sum but 0 overflows, as sums are multiples of 2^-32; and as they are below 2^38,
+/// the bound keeps the first product finite, or an infinite d could become NaN.
 __device__ __forceinline__ float add_power_of_two(float d, float sum, std::uint32_t a,
                                                   std::uint32_t b) {
   if (a == 0xFFu || b == 0xFFu) return arch::constant::nan();
   int const both = static_cast<int>(a + b) - 254;
-  int const exponent = both < 200 ? both : 200;
+  int const exponent = both < 170 ? both : 170;
   int const first = exponent >> 1;
   float const scaled = arch::ptx::mul_rn_f32(
       sum, arch::decode<format::e8m0>(static_cast<std::uint32_t>(first + 127)));
@@ -125,8 +126,8 @@ __device__ __forceinline__ void multiply_add([[maybe_unused]] sum_fragment& d,
                                              [[maybe_unused]] a_fragment const& a,
                                              [[maybe_unused]] b_fragment const& b) {
   static_assert(is_atom_block<Block>, "got other blocks than nvfp4_block or mxfp4_block");
-  static_assert(Block::size == 32 || (Select::byte_a == 0 && Select::byte_b == 0),
-                "got a selector of bytes for NVFP4, where all four of a word count");
+  static_assert(Select::template is_for<64 / Block::size>,
+                "got a selector of bytes that the scales of this block do not begin at");
 #if NIBBLE_HAS_MMA_BLOCK_SCALE
   if constexpr (Block::size == 16) {
     arch::ptx::mma_m16n8k64_mxf4nvf4_4x<Select::lane_a, Select::lane_b>(d.values, a.words, b.words,

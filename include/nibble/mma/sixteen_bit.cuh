@@ -24,13 +24,10 @@ __device__ __forceinline__ void scale_pairs([[maybe_unused]] std::uint16_t two,
 #if NIBBLE_HAS_CVT_E4M3
   std::uint32_t const halves = arch::ptx::cvt_rn_f16x2_e4m3x2(two);
 #else
-  // A code's bits where a half has its exponent are 2^-8 of its value.
   std::uint32_t const spread = (two & 0xFFu) | (two & 0xFF00u) << 8;
-  std::uint32_t const magnitude = spread & 0x007F'007Fu;
-  std::uint32_t const is_nan = ((magnitude + 0x0001'0001u) & 0x0080'0080u) >> 7;
+  static_assert(halves_exponent<format::e4m3> == -8);
   std::uint32_t const halves =
-      arch::ptx::mul_rn_f16x2(magnitude << 7 | (spread & 0x0080'0080u) << 8, 0x5C00'5C00u) |
-      is_nan * 0x7FFFu;
+      arch::ptx::mul_rn_f16x2(decode_to_halves<format::e4m3>(spread), 0x5C00'5C00u);
 #endif
   if constexpr (std::is_same_v<T, bf16>) {
     for (int i = 0; i < 2; ++i) {
@@ -56,6 +53,25 @@ __device__ __forceinline__ void decode_scaled(std::uint32_t codes,
   for (auto& pair : pairs) {
     pair = std::is_same_v<T, bf16> ? arch::ptx::mul_rn_bf16x2(pair, scale)
                                    : arch::ptx::mul_rn_f16x2(pair, scale);
+  }
+#endif
+}
+
+/// An E8M0 scale twice in a pair of bf16. NaN stays NaN.
+[[nodiscard]] __device__ __forceinline__ std::uint32_t power_pair(std::uint32_t scale) {
+  std::uint32_t const is_end = scale == 0 || scale == 0xFFu ? 0x40u : 0u;  // 2^-127, or NaN
+  return (scale << 7 | is_end) * 0x1'0001u;
+}
+
+/// Eight codes times an E8M0 scale in bf16, exactly; values of 2^128 and more are infinite.
+__device__ __forceinline__ void decode_by_power(std::uint32_t codes,
+                                                [[maybe_unused]] std::uint32_t power,
+                                                std::uint32_t (&pairs)[4]) {
+  decode_e2m1<format::bf16>(codes, pairs);
+#if NIBBLE_HAS_MMA_F16
+  constexpr std::uint32_t undo = 0x7E80'7E80u;  // 2^126, twice
+  for (auto& pair : pairs) {
+    pair = arch::ptx::mul_rn_bf16x2(arch::ptx::mul_rn_bf16x2(pair, undo), power);
   }
 #endif
 }
