@@ -9,6 +9,7 @@
 
 #include <nibble/device/weight_only.cuh>
 #include <nibble/quantizer.hpp>
+#include <nibble/scaling/power_of_two.hpp>
 
 #include "oracle/blocks.hpp"
 #include "support/device_memory.cuh"
@@ -17,24 +18,26 @@ namespace {
 
 using namespace nibble;
 using q = quantizer<>;
+using mx = quantizer<mxfp4_block, scaling::power_of_two<>>;
 using plain = cuda::std::layout_right;
 using tiled = layout::scale_tile_128x4;
 
 /// Weights with random codes and scale bytes from `lowest` to `highest`, on both sides.
-template <class ScaleLayout>
+template <class ScaleLayout, class Quantizer = q>
 struct weights {
-  quantized_shape<nvfp4_block, ScaleLayout> shape;
-  fixture::device_matrix<q, ScaleLayout> device;
-  quantized_matrix<nvfp4_block, ScaleLayout> host;
+  using block = typename Quantizer::block_type;
+  quantized_shape<block, ScaleLayout> shape;
+  fixture::device_matrix<Quantizer, ScaleLayout> device;
+  quantized_matrix<block, ScaleLayout> host;
 
   weights(matrix_index rows, matrix_index columns, unsigned lowest, unsigned highest)
-      : shape(shape_for<q, ScaleLayout>(rows, columns)), device(shape), host(shape) {
+      : shape(shape_for<Quantizer, ScaleLayout>(rows, columns)), device(shape), host(shape) {
     oracle::bit_source random(static_cast<std::uint64_t>(rows * 4096 + columns));
     auto const view = host.view();
     for (matrix_index i = 0; i < rows; ++i) {
       for (matrix_index j = 0; j < columns; ++j) view.codes(i, j) = fp4_e2m1::from_bits(random.below(16));
       for (matrix_index b = 0; b < shape.blocks_per_row(); ++b) {
-        view.scales(i, b) = fp8_e4m3::from_bits(lowest + random.below(highest - lowest + 1));
+        view.scales(i, b) = block::scale_type::from_bits(lowest + random.below(highest - lowest + 1));
       }
     }
     view.amax(0, 0) = 100.0f;
@@ -46,7 +49,7 @@ struct weights {
   double value(matrix_index i, matrix_index j) const {
     auto const view = host.view();
     return static_cast<double>(static_cast<float>(view.codes(i, j))) *
-           static_cast<double>(static_cast<float>(view.scale(i, j / 16)));
+           static_cast<double>(static_cast<float>(view.scale(i, j / block::size)));
   }
 };
 
@@ -78,31 +81,33 @@ rows_of<T> small_integers(matrix_index rows, matrix_index columns, matrix_index 
 
 constexpr cuda::stream_ref stream() { return cuda::stream_ref{cudaStream_t{}}; }
 
-template <class View, class X, class Out>
+template <class Quantizer = q, class View, class X, class Out>
 void multiply(X const& x, View const& w, Out const& out, epilogue const& e = {}) {
-  REQUIRE(device::weight_only_product(stream(), x, w, q{}, out, e) == device::status::success);
+  REQUIRE(device::weight_only_product(stream(), x, w, Quantizer{}, out, e) == device::status::success);
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
 }
 
+template <class Quantizer = q>
 float alpha_of(float alpha) {
-  return fold_alpha<device::detail::not_quantized, q>(alpha, tensor_amax{1.0f}, tensor_amax{100.0f});
+  return fold_alpha<device::detail::not_quantized, Quantizer>(alpha, tensor_amax{1.0f}, tensor_amax{100.0f});
 }
 
 /// Results that are not the exact ones, for sums that fit 24 bits.
-template <class T, class ScaleLayout>
+template <class T, class ScaleLayout, class Quantizer = q>
 int wrong(matrix_index r, matrix_index n, matrix_index k, matrix_index pitch) {
-  weights<ScaleLayout> w(n, k, 0x38, 0x40);
+  constexpr bool is_mx = std::is_same_v<Quantizer, mx>;
+  weights<ScaleLayout, Quantizer> w(n, k, is_mx ? 126 : 0x38, is_mx ? 128 : 0x40);
   auto x = small_integers<T>(r, k, pitch);
   rows_of<float> out(r, n, n + 3);
   auto const view = out.view();
-  multiply(x.view(), w.device.view(), view, {.alpha = 3.0f});
+  multiply<Quantizer>(x.view(), w.device.view(), view, {.alpha = 3.0f});
   out.fetch();
   int count = 0;
   for (matrix_index i = 0; i < r; ++i) {
     for (matrix_index j = 0; j < n; ++j) {
       double sum = 0;
       for (matrix_index l = 0; l < k; ++l) sum += w.value(j, l) * static_cast<double>(static_cast<float>(x(i, l)));
-      count += out(i, j) != arch::multiply(alpha_of(3.0f), static_cast<float>(sum));
+      count += out(i, j) != arch::multiply(alpha_of<Quantizer>(3.0f), static_cast<float>(sum));
     }
   }
   return count;
@@ -125,6 +130,8 @@ TEST_CASE("integers: every shape, alignment and scale layout gives the exact sum
     CHECK(wrong<bf16, tiled>(s.r, s.n, s.k, s.pitch) == 0);
     CHECK(wrong<fp16, plain>(s.r, s.n, s.k, s.pitch) == 0);
     CHECK(wrong<fp16, tiled>(s.r, s.n, s.k, s.pitch) == 0);
+    CHECK(wrong<float, plain>(s.r, s.n, s.k, s.pitch) == 0);
+    CHECK(wrong<bf16, plain, mx>(s.r, s.n, s.k, s.pitch) == 0);
   }
   CHECK(wrong<bf16, tiled>(8, 6401, 256, 256) == 0);  // the larger blocks of threads
   CHECK(wrong<fp16, plain>(1, 6423, 96, 96) == 0);
@@ -143,6 +150,55 @@ TEST_CASE("every scale: one weight at a time is exact") {
   for (matrix_index i = 0; i < 16; ++i) {
     for (matrix_index j = 0; j < 128; ++j) {
       different += out(i, j) != arch::multiply(alpha_of(1.0f), static_cast<float>(1.5 * w.value(j, 17 * i)));
+    }
+  }
+  CHECK(different == 0);
+}
+
+TEST_CASE("every scale of MXFP4: one weight at a time is exact, or infinite from 2^128 on") {
+  if (!fixture::has_device()) return;
+  weights<plain, mx> w(256, 256, 0, 254);
+  rows_of<bf16> x(8, 256, 256);
+  for (matrix_index i = 0; i < 8; ++i) x(i, 32 * i + i) = bf16(1.0f);
+  rows_of<float> out(8, 256, 256);
+  auto const view = out.view();
+  multiply<mx>(x.view(), w.device.view(), view);
+  out.fetch();
+  int different = 0;
+  for (matrix_index i = 0; i < 8; ++i) {
+    for (matrix_index j = 0; j < 256; ++j) {
+      // The other elements of x are zeros, which infinite weights make NaN.
+      bool is_nan = false;
+      for (matrix_index l = 0; l < 256; ++l) is_nan = is_nan || (l != 33 * i && std::abs(w.value(j, l)) >= 0x1p128);
+      auto const expected = arch::multiply(alpha_of<mx>(1.0f), static_cast<float>(w.value(j, 33 * i)));
+      different += is_nan ? !std::isnan(out(i, j)) : out(i, j) != expected;
+    }
+  }
+  CHECK(different == 0);
+}
+
+TEST_CASE("a float of 24 bits against one weight is exact, and infinities and NaN are themselves") {
+  if (!fixture::has_device()) return;
+  weights<plain> w(16, 64, 0x38, 0x38);  // scale 1
+  thrust::fill(w.device.codes.begin(), w.device.codes.end(), std::uint8_t{0x22});  // 1
+  rows_of<float> x(32, 64, 64), out(32, 16, 16);
+  oracle::bit_source random(9);
+  for (matrix_index i = 0; i < 28; ++i) {
+    x(i, i) = std::ldexp(static_cast<float>(random.below(1u << 24)) - 0x1p23f, static_cast<int>(random.below(200)) - 110);
+  }
+  x(28, 5) = INFINITY;
+  x(29, 6) = -INFINITY;
+  x(30, 7) = NAN;
+  x(31, 8) = 3.4028235e38f;
+  auto const view = out.view();
+  multiply(x.view(), w.device.view(), view, {.alpha = 1.0f / alpha_of(1.0f)});
+  out.fetch();
+  float const alpha = alpha_of(1.0f / alpha_of(1.0f));
+  int different = 0;
+  for (matrix_index i = 0; i < 32; ++i) {
+    for (matrix_index j = 0; j < 16; ++j) {
+      float const expected = arch::multiply(alpha, i < 28 ? x(i, i) : x(i, i - 23));
+      different += std::isnan(expected) ? !std::isnan(out(i, j)) : out(i, j) != expected;
     }
   }
   CHECK(different == 0);

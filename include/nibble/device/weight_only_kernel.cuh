@@ -5,159 +5,132 @@
 
 #include "nibble/device/weight_only_source.cuh"
 #include "nibble/epilogue.hpp"
-#include "nibble/mma/sixteen_bit.cuh"
 
 namespace nibble::device::detail {
 
-/// Steps of weights under way a warp: enough bytes for the memory's latency, and room in the L1 cache
-/// for x.
-inline constexpr int few_stages = 3;
+/// Steps of weights that a warp asks for ahead: enough bytes for the memory's latency.
+template <int Tall, bool Whole>
+inline constexpr int few_stages = !Whole      ? 1
+                                  : Tall == 1 ? 3
+                                              : 2;
 
-/// Shared memory of a block of threads: the weights on their way, then the partial sums.
+/// How many blocks of threads share an SM: as many as the registers of their weights, x and sums allow.
 template <int Tall, int Wide>
-inline constexpr std::size_t few_memory = [] {
-  std::size_t const on_the_way = sizeof(few_weights<16 * Tall>) * few_warps * few_stages;
-  std::size_t const sums = sizeof(float) * few_warps * (8 * Wide) * (16 * Tall + 1);
-  return on_the_way > sums ? on_the_way : sums;
-}();
-
-/// How many blocks of threads share an SM: as many as the registers of their x and sums allow.
-template <int Tall, int Wide>
-inline constexpr int few_blocks = Tall == 1 && Wide == 1 ? 3 : 2;
+inline constexpr int few_blocks = Tall == 1 && Wide == 1   ? 3
+                                  : Tall <= 2 && Wide <= 2 ? 2
+                                                           : 1;
 
 /// A block of threads makes 16 Tall rows of W by 8 Wide rows of x. Warp w takes steps w, w + 8, ...
 /// of the columns; the eight partial sums are added in the order of the warps.
 template <int Tall, int Wide, bool Whole, class In, class W, class Out, class AlphaOf>
 __global__ void __launch_bounds__(32 * few_warps, few_blocks<Tall, Wide>)
-    weight_only(In x, W w, Out out, few_strides strides, AlphaOf alpha_of, epilogue e) {
+    weight_only(In x, W w, Out out, AlphaOf alpha_of, epilogue e) {
   using value_type = std::remove_cv_t<typename In::value_type>;
-  constexpr int tall = 16 * Tall, wide = 8 * Wide;
-  constexpr bool is_early = Whole && Wide == 1;
-  extern __shared__ uint4 few_shared[];
+  using eight = few_eight<value_type>;
+  using block = typename W::block_type;
+  using source_type = few_source<block, typename W::scale_layout, Tall>;
+  using decoder = few_decoder<block, typename eight::operand>;
+  constexpr int tall = 16 * Tall, wide = 8 * Wide, stages = few_stages<Tall, Whole>;
+  __shared__ float partial[few_warps][wide][tall + 1];
   int const warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
   int const g = lane / 4, t = lane % 4;
-  auto* const ring = reinterpret_cast<few_weights<tall>*>(few_shared) + warp * few_stages;
   matrix_index const first_row = static_cast<matrix_index>(blockIdx.x) * tall;
-  matrix_index const first_x = static_cast<matrix_index>(blockIdx.y) * few_rows;
-  matrix_index const steps = nibble::detail::ceil_div<matrix_index>(w.columns(), few_step);
+  matrix_index const first_x = static_cast<matrix_index>(blockIdx.y) * wide;
+  auto const columns = static_cast<int>(w.columns());
+  int const steps = nibble::detail::ceil_div(columns, few_step);
 
-  int arriving = 0;
-  few_source<tall> const source(w, first_row, strides);
-  auto const fetch = [&](matrix_index step) {
-    if (step < steps) {
-      if constexpr (Whole) {
-        source.fetch(ring[arriving], step, w.columns(), strides);
-      } else {
-        fetch_any(ring[arriving], w, first_row, step);
-      }
+  // This lane's columns of a step: 32 from here on, of two scales.
+  int column = few_step * warp + 32 * t;
+  constexpr int stride = few_step * few_warps;  // from a step of this warp's to its next
+  source_type source(w, first_row, warp);
+  typename source_type::weights ring[stages] = {};
+  auto const fetch = [&](int stage, int at) {
+    if constexpr (Whole) {
+      source.fetch(ring[stage], few_warps * stage, at < columns);
+    } else {
+      fetch_any(ring[stage], w, first_row, at);
     }
-    arriving = arriving + 1 < few_stages ? arriving + 1 : 0;
-#if NIBBLE_HAS_MMA_F16
-    arch::ptx::cp_async_commit();
-#endif
   };
-  for (int i = 0; i < few_stages - 1; ++i) fetch(warp + few_warps * i);
+#pragma unroll
+  for (int stage = 0; stage < stages; ++stage) fetch(stage, column + stage * stride);
 
   value_type const* of_x[Wide];  // rows past the end repeat the last one too
 #pragma unroll
   for (int n = 0; n < Wide; ++n) {
     matrix_index const row = first_x + 8 * n + g;
     of_x[n] = x.data_handle() + (row < x.extent(0) ? row : x.extent(0) - 1) * x.stride(0) +
-              8 * t * x.stride(1);
+              column * x.stride(1);
   }
   matrix_index const step_of_x = Whole ? 1 : x.stride(1);
   float sums[Tall][Wide][4] = {};
-  int current = 0;
-#pragma unroll 1
-  for (matrix_index step = warp; step < steps; step += few_warps) {
-    // Word i of a lane covers columns 32 i + 8 t to 32 i + 8 t + 7, of scale 2 i + t / 2.
-    matrix_index const first = few_step * step, left_over = x.extent(1) - first - 8 * t;
-    bool const is_full = first + few_step <= x.extent(1);
-    auto const load_x = [&](int n, int i, bool no_edge) {
-      return load_eight<Whole>(of_x[n] + (first + 32 * i) * step_of_x, step_of_x,
-                               no_edge ? 8 : left_over - 32 * i);
-    };
-    // Few rows leave registers to ask for x before the wait for the weights.
-    uint4 early[4];
-    if constexpr (is_early) {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) early[i] = is_full ? load_x(0, i, true) : load_x(0, i, false);
-    }
-#if NIBBLE_HAS_MMA_F16
-    arch::ptx::cp_async_wait<few_stages - 2>();
-#endif
-    __syncwarp();
-    few_weights<tall>& now = ring[current];
-    current = current + 1 < few_stages ? current + 1 : 0;
-    fetch(step + few_warps * (few_stages - 1));
 
-    std::uint32_t scales[Tall][2][4];
+  auto const multiply = [&](typename source_type::weights const& now, int ahead) {
+    eight values[Wide][4];
 #pragma unroll
-    for (int m = 0; m < Tall; ++m) {
+    for (int n = 0; n < Wide; ++n) {
+      value_type const* const from = of_x[n] + ahead * step_of_x;
+      if (Whole && column - 32 * t + ahead + few_step <= columns) {
 #pragma unroll
-      for (int h = 0; h < 2; ++h) {
-        uint2 const eight = now.scales[16 * m + 8 * h + g];
-        auto const pick = [&](std::uint32_t four, std::uint32_t(&pairs)[2]) {
-          mma::scale_pairs<value_type>(
-              static_cast<std::uint16_t>(__byte_perm(four, 0, t < 2 ? 0x4420 : 0x4431)), pairs);
-        };
-        std::uint32_t low[2], high[2];
-        pick(eight.x, low);
-        pick(eight.y, high);
-        for (int i = 0; i < 2; ++i) {
-          scales[m][h][i] = low[i];
-          scales[m][h][2 + i] = high[i];
+        for (int i = 0; i < 4; ++i) values[n][i] = load_eight<Whole>(from + 8 * i, 1, 8);
+      } else {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          values[n][i] = load_eight<Whole>(from + 8 * i * step_of_x, step_of_x,
+                                           columns - column - ahead - 8 * i);
         }
       }
     }
-    auto const multiply = [&](auto no_edge) {
 #pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        std::uint32_t right[Wide][4];
+    for (int i = 0; i < 4; ++i) {
+      std::uint32_t right[Wide][eight::parts][4];
 #pragma unroll
-        for (int n = 0; n < Wide; ++n) {
-          pair_eight(is_early ? early[i] : load_x(n, i, no_edge.value), right[n]);
+      for (int n = 0; n < Wide; ++n) values[n][i].to_pairs(right[n]);
+#pragma unroll
+      for (int m = 0; m < Tall; ++m) {
+        std::uint32_t left[2][4];
+#pragma unroll
+        for (int h = 0; h < 2; ++h) {
+          uint4 const& codes = now.codes[2 * m + h];
+          std::uint32_t const words[4] = {codes.x, codes.y, codes.z, codes.w};
+          decoder(now.scales[2 * m + h]).decode(words[i], i, left[h]);
         }
 #pragma unroll
-        for (int m = 0; m < Tall; ++m) {
-          std::uint32_t left[2][4];
+        for (int pair = 0; pair < 4; pair += 2) {
+          std::uint32_t const a[4] = {left[0][pair], left[1][pair], left[0][pair + 1],
+                                      left[1][pair + 1]};
 #pragma unroll
-          for (int h = 0; h < 2; ++h) {
-            auto const* const words =
-                reinterpret_cast<std::uint32_t const*>(&now.piece(16 * m + 8 * h + g, i));
-            mma::decode_scaled<value_type>(words[t], scales[m][h][i], left[h]);
-          }
+          for (int n = 0; n < Wide; ++n) {
 #pragma unroll
-          for (int part = 0; part < 4; part += 2) {
-            std::uint32_t const a[4] = {left[0][part], left[1][part], left[0][part + 1],
-                                        left[1][part + 1]};
-#pragma unroll
-            for (int n = 0; n < Wide; ++n) {
-              mma::multiply_sixteen<value_type>(sums[m][n], a, right[n][part], right[n][part + 1]);
+            for (int part = 0; part < eight::parts; ++part) {
+              mma::multiply_sixteen<typename eight::operand>(sums[m][n], a, right[n][part][pair],
+                                                             right[n][part][pair + 1]);
             }
           }
         }
       }
-    };
-    if (is_early || is_full) {
-      multiply(std::true_type{});
-    } else {
-      multiply(std::false_type{});
     }
+  };
+#pragma unroll 1
+  for (int step = warp; step < steps; step += few_warps * stages) {
+    source.advance(few_warps * stages);
+#pragma unroll
+    for (int stage = 0; stage < stages; ++stage) {
+      if (stage > 0 && step + few_warps * stage >= steps) break;
+      multiply(ring[stage], stage * stride);
+      fetch(stage, column + (stages + stage) * stride);
+    }
+    column += stages * stride;
+#pragma unroll
+    for (int n = 0; n < Wide; ++n) of_x[n] += stages * stride * step_of_x;
   }
 
-  __syncthreads();
-  auto* const partial = reinterpret_cast<float*>(few_shared);
-  auto const cell = [&](int of_warp, int column, int row) -> float& {
-    return partial[(of_warp * wide + column) * (tall + 1) + row];
-  };
 #pragma unroll
   for (int m = 0; m < Tall; ++m) {
 #pragma unroll
     for (int n = 0; n < Wide; ++n) {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
-        cell(warp, 8 * n + 2 * t + i % 2, 16 * m + g + 8 * (i / 2)) = sums[m][n][i];
+        partial[warp][8 * n + 2 * t + i % 2][16 * m + g + 8 * (i / 2)] = sums[m][n][i];
       }
     }
   }
@@ -166,8 +139,8 @@ __global__ void __launch_bounds__(32 * few_warps, few_blocks<Tall, Wide>)
     matrix_index const row = first_row + o % tall, at_x = first_x + o / tall;
     if (row >= w.rows() || at_x >= x.extent(0)) continue;
     float sum = 0.0f;
-    for (int i = 0; i < few_warps; ++i) sum = arch::add(sum, cell(i, o / tall, o % tall));
-    sum = arch::multiply(sum, mma::undo_scaled<value_type>);
+    for (int i = 0; i < few_warps; ++i) sum = arch::add(sum, partial[i][o / tall][o % tall]);
+    sum = arch::multiply(sum, decoder::undo);
     float result = arch::multiply(alpha_of(w.amax_of(row, 0)), sum);
     if (e.beta != 0.0f) {
       result = arch::add(result, arch::multiply(e.beta, static_cast<float>(out(at_x, row))));
