@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // An NVFP4 product as a kernel of one's own: D = alpha A B^T, one source for Blackwell's block-scaled
-// tensor cores and for older ones, whose operands are decoded once a tile. Whole tiles only.
+// tensor cores and for older ones, whose operands are decoded once a tile. Any M and N; K in blocks of 16.
 // Build: nvcc -std=c++20 -O3 -arch=sm_90a -I include examples/custom_gemm.cu    Run: ./a.out [M N K]
 #include <nibble/matrix.hpp>
 #include <nibble/mma/block_tile.cuh>
@@ -23,7 +23,7 @@ struct stages {
   mma::stage<tile_n> b[2];
 };
 
-/// Half a row of a stage, on its way from memory.
+/// Half a row of a stage, on its way from memory: two blocks. Rows past the end repeat the last one.
 struct in_flight {
   std::uint8_t const* first_codes;
   fp8_e4m3 const* first_scales;
@@ -31,13 +31,23 @@ struct in_flight {
   std::uint16_t scales;
 
   __device__ __forceinline__ void start(matrix const& from, matrix_index row, int half) {
-    first_codes = from.codes.data_handle().bytes + (row * from.codes.stride(0)) / 2 + 16 * half;
-    first_scales = &from.scales(row, 2 * half);
+    if (row >= from.rows()) row = from.rows() - 1;
+    first_codes = from.codes.data_handle().bytes + row * from.codes.stride(0) / 2 + 16 * half;
+    // A tile holds four scales of a row, whether the row has so many or not.
+    first_scales = &from.scales(row, 0) + 2 * half;
   }
   /// From column k on: 32 bytes a row further, and 512 scales, since 64 columns are one tile of them.
-  __device__ __forceinline__ void fetch(matrix_index k) {
-    codes = *reinterpret_cast<uint4 const*>(first_codes + k / 2);
+  /// `left` columns are there for this half; blocks beyond are zeros.
+  __device__ __forceinline__ void fetch(matrix_index k, matrix_index left, bool is_aligned) {
+    auto const* const at = first_codes + k / 2;
     scales = *reinterpret_cast<std::uint16_t const*>(first_scales + k * 8);
+    if (is_aligned && left >= 32) {
+      codes = *reinterpret_cast<uint4 const*>(at);
+    } else {
+      uint2 const zero{}, low = left >= 16 ? *reinterpret_cast<uint2 const*>(at) : zero;
+      uint2 const high = left >= 32 ? *reinterpret_cast<uint2 const*>(at + 8) : zero;
+      codes = make_uint4(low.x, low.y, high.x, high.y);
+    }
   }
 };
 
@@ -58,24 +68,27 @@ __global__ void __launch_bounds__(block_size, 1) gemm(matrix a, matrix b, float 
     if (part == 1) shared.b[buffer].put(row, half, next[1].codes, next[1].scales);
     if (part == 2) shared.b[buffer].put(128 + row, half, next[2].codes, next[2].scales);
   };
-  matrix_index const depth = a.columns(), last = depth - tile_k;
+  matrix_index const depth = a.columns(), last = (depth - 1) / tile_k * tile_k;
+  // Past the end it stages the last operands again, into the buffer that nobody reads.
+  auto const fetch = [&](int part, matrix_index k) {
+    if (k > last) k = last;
+    next[part].fetch(k, depth - k - 32 * half, depth % 32 == 0);
+  };
 #pragma unroll
   for (int part = 0; part < 3; ++part) {
-    next[part].fetch(0);
+    fetch(part, 0);
     put(0, part);
-    next[part].fetch(tile_k < last ? tile_k : last);
+    fetch(part, tile_k);
   }
   mma::publish_stages();
 
   mma::block_tile tile;
   for (matrix_index k = 0; k < depth; k += tile_k) {
     int const now = static_cast<int>(k / tile_k % 2);
-    // Past the end it stages the last operands again, into the buffer that nobody reads.
-    matrix_index const after = k + 2 * tile_k < last ? k + 2 * tile_k : last;
     tile.multiply_add(shared.a[now], shared.b[now], [&](int step) {
       if (step == 3) return;
       put(1 - now, step);
-      next[step].fetch(after);
+      fetch(step, k + 2 * tile_k);
     });
     mma::publish_stages();
   }
@@ -83,10 +96,16 @@ __global__ void __launch_bounds__(block_size, 1) gemm(matrix a, matrix b, float 
   for (int f = 0; f < mma::block_tile::fragments; ++f) {
     for (int i = 0; i < 4; i += 2) {
       auto const at = tile.element(f, i);
-      bf16* const to = d + (first_m + at.row) * b.rows() + first_n + at.column;
-      std::uint32_t const low = bf16(alpha * tile.value(f, i)).bits();
-      std::uint32_t const high = bf16(alpha * tile.value(f, i + 1)).bits();
-      *reinterpret_cast<std::uint32_t*>(to) = low | high << 16;
+      matrix_index const m = first_m + at.row, n = first_n + at.column;
+      if (m >= a.rows() || n >= b.rows()) continue;
+      bf16* const to = d + m * b.rows() + n;
+      bf16 const left(alpha * tile.value(f, i)), right(alpha * tile.value(f, i + 1));
+      if (b.rows() % 2 == 0) {
+        *reinterpret_cast<std::uint32_t*>(to) = left.bits() | std::uint32_t{right.bits()} << 16;
+      } else {
+        to[0] = left;
+        if (n + 1 < b.rows()) to[1] = right;
+      }
     }
   }
 }
@@ -142,8 +161,8 @@ int main(int argc, char** argv) {
   matrix_index const m = argc == 4 ? std::atoll(argv[1]) : 1024,
                      n = argc == 4 ? std::atoll(argv[2]) : 1024,
                      k = argc == 4 ? std::atoll(argv[3]) : 1024;
-  if (m <= 0 || n <= 0 || k <= 0 || m % tile_m != 0 || n % tile_n != 0 || k % tile_k != 0) {
-    std::puts("need M, N, K that are multiples of 128, 256 and 64");
+  if (m <= 0 || n <= 0 || k <= 0 || k % 16 != 0) {
+    std::puts("need positive M and N, and a K that is a multiple of 16");
     return 2;
   }
   on_both_sides const a(m, k, 1), b(n, k, 2);
@@ -153,7 +172,8 @@ int main(int argc, char** argv) {
   std::vector<bf16> result(static_cast<std::size_t>(m * n));
   cudaMalloc(&d, result.size() * sizeof(bf16));
   cudaFuncSetAttribute(gemm, cudaFuncAttributeMaxDynamicSharedMemorySize, sizeof(stages));
-  dim3 const grid(static_cast<unsigned>(m / tile_m), static_cast<unsigned>(n / tile_n));
+  dim3 const grid(static_cast<unsigned>((m + tile_m - 1) / tile_m),
+                  static_cast<unsigned>((n + tile_n - 1) / tile_n));
   auto const launch = [&] {
     gemm<<<grid, block_size, sizeof(stages)>>>(a.view(), b.view(), alpha, d);
   };
