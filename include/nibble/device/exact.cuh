@@ -24,7 +24,7 @@
 namespace nibble::device::detail {
 
 inline constexpr int digit_count = 3;
-inline constexpr int weights = 2 * digit_count - 1;
+inline constexpr int weight_count = 2 * digit_count - 1;
 inline constexpr matrix_index digit_chunk = matrix_index{1} << 15;
 /// Rows and columns of the output that are worked on at once: 335 MB of sums, and enough products
 /// of 128 x 256 for four waves on 132 SMs.
@@ -90,7 +90,7 @@ __global__ void __launch_bounds__(threads_per_block)
 
 /// The sums of one tile of the output.
 struct weighted_sums {
-  std::int32_t const* planes;  // weights x rows x pitch
+  std::int32_t const* planes;  // weight_count x rows x pitch
   matrix_index plane, pitch;
   std::int64_t* carried;  // of earlier chunks, or null
   std::uint8_t const* nan_rows;
@@ -101,7 +101,7 @@ struct weighted_sums {
     matrix_index const at = i * pitch + j;
     for (int c = 0; c < finish_width; ++c) sum[c] = carried != nullptr ? carried[at + c] : 0;
     if (planes == nullptr) return;
-    for (int w = 0; w < weights; ++w) {
+    for (int w = 0; w < weight_count; ++w) {
       int4 const four = *reinterpret_cast<int4 const*>(planes + w * plane + at);
       sum[0] += static_cast<std::int64_t>(four.x) * (std::int64_t{1} << (8 * w));
       sum[1] += static_cast<std::int64_t>(four.y) * (std::int64_t{1} << (8 * w));
@@ -157,7 +157,7 @@ struct exact_memory {
         b(memory.take<std::int8_t>(columns * depth * digit_count)),
         nan_rows(memory.take<std::uint8_t>(rows)),
         nan_columns(memory.take<std::uint8_t>(columns)),
-        planes(memory.take<std::int32_t>(tile_rows * tile_columns * weights)),
+        planes(memory.take<std::int32_t>(tile_rows * tile_columns * weight_count)),
         carried(memory.take<std::int64_t>(depth > digit_chunk ? tile_rows * tile_columns : 0)),
         library(memory.take<std::byte>(matrix_index{cublas::workspace_bytes})) {}
 };
@@ -168,8 +168,8 @@ struct exact_memory {
                                             matrix_index row, matrix_index column,
                                             matrix_index rows, matrix_index columns) noexcept {
   matrix_index const pitch = m.depth * digit_count;
-  for (int w = 0; w < weights; ++w) {
-    int const pairs = w < digit_count ? w + 1 : weights - w;
+  for (int w = 0; w < weight_count; ++w) {
+    int const pairs = w < digit_count ? w + 1 : weight_count - w;
     int const skip_a = w < digit_count ? 0 : w - digit_count + 1;
     int const skip_b = w < digit_count ? digit_count - 1 - w : 0;
     cublas::product p{};
