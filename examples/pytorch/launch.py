@@ -81,6 +81,7 @@ def main():
     options = parser.parse_args()
     if options.n < 1:
         parser.error(f"got {options.n} processes; need 1 or more")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that launch ends the others
     failed = launch(options.n, [sys.executable, options.script, *options.arguments], options.logs)
     if failed is None:
         return 0

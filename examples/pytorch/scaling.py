@@ -43,7 +43,7 @@ def gathered(count, bytes_of_all):
     """The time of NCCL's all-gather alone, into so many bytes."""
     out = torch.empty(bytes_of_all // count * count, dtype=torch.uint8, device="cuda")
     mine = torch.zeros(bytes_of_all // count, dtype=torch.uint8, device="cuda")
-    return seconds(lambda: dist.all_gather_into_tensor(out, mine))
+    return seconds(lambda: dist.all_gather_into_tensor(out, mine), repeats=20)
 
 
 def gather(options):
@@ -60,9 +60,7 @@ def gather(options):
         made = nn.Sequential(*(nn.Linear(width, width, bias=False, device="cuda") for _ in range(layers)))
         if recipe != "bf16":
             nt.shard_weights(nt.convert(made, recipe, keep=()))
-        for layer in made:
-            fully_shard(layer, mesh=mesh, mp_policy=MixedPrecisionPolicy(torch.bfloat16, torch.float32))
-        return made
+        return fully_shard(made, mesh=mesh, mp_policy=MixedPrecisionPolicy(torch.bfloat16, torch.float32))
 
     moved = []
     before = ShardedWeight.fsdp_pre_all_gather
@@ -76,17 +74,15 @@ def gather(options):
         made = sharded(recipe)
         if recipe != "bf16":
             nt.share_weight_amaxes(made)
-            check(made[0], width)
+            check(made, width)
             ShardedWeight.fsdp_pre_all_gather = counting
         def call():
-            for layer in made:
-                layer.unshard()
-            for layer in made:
-                layer.reshard()
+            made.unshard()
+            made.reshard()
         moved.clear()
         taken = seconds(call)
         bytes_moved = sum(moved) // (WARM + REPEATS) if moved else 2 * size
-        found[recipe] = (bytes_moved, taken, gathered(count, bytes_moved // layers) * layers)
+        found[recipe] = (bytes_moved, taken, gathered(count, bytes_moved))
         ShardedWeight.fsdp_pre_all_gather = before
         amaxes = seconds(lambda: nt.share_weight_amaxes(made)) if recipe != "bf16" else 0
         say(f"{recipe:8s} {bytes_moved / 2**20:8.1f} MiB  unshard {taken * 1e3:7.3f} ms  "
@@ -97,17 +93,18 @@ def gather(options):
         f"unshard {a[1] / b[1]:.2f}x faster, NCCL alone {a[2] / b[2]:.2f}x")
 
 
-def check(layer, width):
+def check(made, width):
     """What was gathered are the codes of the whole weight."""
+    layer = made[0]
     whole = layer.weight.full_tensor()
     whole = getattr(whole, "_tensor", whole)
     names = nt.streams(layer.layer, device="cuda")
     of_whole = nt.QuantizedTensor(torch.ops.nibble.operands(whole, "weight", names, 0, layer.recipe, False, None, [])[0],
                                   (width, width), layer.recipe, "fprop_w", names, 0)
-    layer.unshard()
+    made.unshard()
     same = (torch.equal(layer.weight._codes.view(-1), of_whole.codes)
             and torch.equal(layer.weight._scales.view(-1), of_whole.scales))
-    layer.reshard()
+    made.reshard()
     say("gathered codes and scales are those of the whole weight" if same else "WRONG: gathered codes differ")
     if not same:
         sys.exit(1)
@@ -120,8 +117,9 @@ def step(options):
     model = hybrid.Hybrid(hybrid.SHAPES[options.shape]).cuda()
     if options.recipe != "bf16":
         nt.convert(model, options.recipe)
-    for block in model.blocks:
-        block.compile()
+    if options.compile:
+        for block in model.blocks:
+            block.compile()
     wrapped = nn.parallel.DistributedDataParallel(model, device_ids=[torch.cuda.current_device()],
                                                   broadcast_buffers=False, gradient_as_bucket_view=True)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
@@ -147,7 +145,8 @@ def main():
     parser.add_argument("--recipe", default="nvfp4")
     parser.add_argument("--width", type=int, default=8192, help="of the weights to gather")
     parser.add_argument("--mebibytes", type=int, default=1024, help="of bf16 weights to gather")
-    parser.add_argument("--batch", type=int, default=64, help="windows of 1024 tokens in a process's step")
+    parser.add_argument("--batch", type=int, default=32, help="windows of 1024 tokens in a process's step")
+    parser.add_argument("--compile", action="store_true", help="the blocks of the model to train")
     parser.add_argument("--shape", default="h30", help="of the model to train")
     options = parser.parse_args()
     torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))

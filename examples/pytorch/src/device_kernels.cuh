@@ -61,13 +61,12 @@ class device_kernels final : public recipe_kernels {
       require_shared_amaxes<operand_of<Recipe, first>, operand_of<Recipe, second>>();
       if constexpr (quantizer<first>::has_one_amax && quantizer<second>::has_one_amax) {
         with_values(in, [&](auto const& values) {
-          require(nibble::device::find_amax_both(
-                      stream(on), values,
-                      view_of<quantizer<first>>(nullptr, in.rows, in.columns, to),
-                      view_of<quantizer<second>>(nullptr, in.columns, in.rows, to + 1),
-                      drawing<first>(d, in.rows, in.columns),
-                      drawing<second>(d, in.columns, in.rows)),
-                  "find_amaxes");
+          require(
+              nibble::device::find_amax_both(
+                  stream(on), values, view_of<quantizer<first>>(nullptr, in.rows, in.columns, to),
+                  view_of<quantizer<second>>(nullptr, in.columns, in.rows, to + 1),
+                  drawing<first>(d, in.rows, in.columns), drawing<second>(d, in.columns, in.rows)),
+              "find_amaxes");
         });
       }
     });
@@ -121,9 +120,9 @@ class device_kernels final : public recipe_kernels {
                 "make_later");
       } else if constexpr (from == nibble::operand_source::requantized) {
         auto const back = plain_view<float>(scratch, rows, columns);
-        require(nibble::device::dequantize(stream(on), codes, back,
-                                           drawing<first>(d, rows, columns)),
-                "make_later");
+        require(
+            nibble::device::dequantize(stream(on), codes, back, drawing<first>(d, rows, columns)),
+            "make_later");
         require(nibble::device::quantize(stream(on), nibble::transposed(back), out,
                                          drawing<second>(d, columns, rows)),
                 "make_later");
@@ -157,11 +156,10 @@ class device_kernels final : public recipe_kernels {
           using left = quantizer<left_of(Product)>;
           using right = quantizer<right_of(Product)>;
           nibble::device::workspace const w{scratch, static_cast<std::size_t>(scratch_bytes)};
-          require(nibble::device::matmul<Mode>(library(), stream(on), w,
-                                                     view_of<left>(a, to.rows, k), left{},
-                                                     view_of<right>(b, to.columns, k), right{},
-                                                     out),
-                  "multiply");
+          require(
+              nibble::device::matmul<Mode>(library(), stream(on), w, view_of<left>(a, to.rows, k),
+                                           left{}, view_of<right>(b, to.columns, k), right{}, out),
+              "multiply");
         });
       });
     });
@@ -171,9 +169,9 @@ class device_kernels final : public recipe_kernels {
               queue on) const override {
     with_role(r, [&]<role Role>() {
       with_result(to, [&](auto const& out) {
-        require(nibble::device::dequantize(
-                    stream(on), view_of<quantizer<Role>>(operand, to.rows, to.columns), out,
-                    drawing<Role>(d, to.rows, to.columns)),
+        require(nibble::device::dequantize(stream(on),
+                                           view_of<quantizer<Role>>(operand, to.rows, to.columns),
+                                           out, drawing<Role>(d, to.rows, to.columns)),
                 "decode");
       });
     });
@@ -194,7 +192,8 @@ class device_kernels final : public recipe_kernels {
   }
   template <class Body>
   static auto with_result(matrix const& to, Body const& body) {
-    if (to.kind == number::bf16) return body(plain_view<nibble::bf16>(to.data, to.rows, to.columns));
+    if (to.kind == number::bf16)
+      return body(plain_view<nibble::bf16>(to.data, to.rows, to.columns));
     return body(plain_view<float>(to.data, to.rows, to.columns));
   }
   template <layer_product Product, class Body>
@@ -223,8 +222,7 @@ class device_kernels final : public recipe_kernels {
       auto const wide = static_cast<std::uint64_t>(is_later ? d.where.rows : d.where.columns);
       auto const row = static_cast<std::uint64_t>(is_later ? d.where.column : d.where.row);
       auto const column = static_cast<std::uint64_t>(is_later ? d.where.row : d.where.column);
-      source.columns =
-          static_cast<std::uint64_t>(nibble::shape_for<made>(rows, columns).columns);
+      source.columns = static_cast<std::uint64_t>(nibble::shape_for<made>(rows, columns).columns);
       source.whole_columns = wide;
       source.first = row * wide + column;
     }

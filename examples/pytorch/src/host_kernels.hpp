@@ -34,11 +34,12 @@ class host_kernels final : public recipe_kernels {
       require_shared_amaxes<first, second>();
       if constexpr (first::quantizer::has_one_amax && second::quantizer::has_one_amax) {
         auto const values = plain_view<float const>(in.data, in.rows, in.columns);
-        nibble::find_amax(values, view_of<typename first::quantizer>(nullptr, in.rows, in.columns, to),
-                  drawing<typename first::quantizer>(d, earlier(Of)));
+        nibble::find_amax(values,
+                          view_of<typename first::quantizer>(nullptr, in.rows, in.columns, to),
+                          drawing<typename first::quantizer>(d, earlier(Of)));
         nibble::find_amax(nibble::transposed(values),
-                  view_of<typename second::quantizer>(nullptr, in.columns, in.rows, to + 1),
-                  drawing<typename second::quantizer>(d, later(Of)));
+                          view_of<typename second::quantizer>(nullptr, in.columns, in.rows, to + 1),
+                          drawing<typename second::quantizer>(d, later(Of)));
       }
     });
   }
@@ -86,8 +87,7 @@ class host_kernels final : public recipe_kernels {
       } else if constexpr (second::from == nibble::operand_source::requantized) {
         std::vector<float> back(static_cast<std::size_t>(rows * columns));
         auto const decoded = plain_view<float>(back.data(), rows, columns);
-        nibble::dequantize(from, decoded,
-                           drawing<typename first::quantizer>(d, earlier(Of)));
+        nibble::dequantize(from, decoded, drawing<typename first::quantizer>(d, earlier(Of)));
         quantize_one(nibble::transposed(decoded), out, drawing<quantizer>(d, later(Of)), nullptr,
                      down(d));
       } else {

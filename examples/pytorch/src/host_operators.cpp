@@ -38,7 +38,8 @@ std::vector<std::int64_t> facts_of(std::string const& recipe, std::int64_t of) {
 // group: a process group's name for the backward pass, which the operator itself does not read.
 TORCH_LIBRARY(nibble, m) {
   m.def(
-      "linear(Tensor x, Tensor weight, Tensor streams, int seed, str recipe, bool exact, bool keep, "
+      "linear(Tensor x, Tensor weight, Tensor streams, int seed, str recipe, bool exact, bool "
+      "keep, "
       "Tensor? made, Tensor? turned, Tensor? x_amaxes, Tensor? weight_amaxes, int[] place, "
       "str group) -> (Tensor y, Tensor kept_x, Tensor kept_weight)");
   m.def(

@@ -70,8 +70,7 @@ struct in_memory<nibble::rounding::stochastic<Bits, nibble::random::philox4x32<R
   using type = nibble::rounding::stochastic<Bits, layer_source>;
 };
 template <int Columns, int Bits, int Rounds>
-struct in_memory<
-    nibble::correction::eden<Columns, Bits, nibble::random::philox4x32<Rounds>>> {
+struct in_memory<nibble::correction::eden<Columns, Bits, nibble::random::philox4x32<Rounds>>> {
   static_assert(Bits == 16 && Rounds == 10, "got other random numbers than layer_source serves");
   using type = nibble::correction::eden<Columns, Bits, layer_source>;
 };

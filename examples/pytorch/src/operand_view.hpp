@@ -30,30 +30,42 @@ using quantizer_of = typename operand_of<Recipe, Role>::quantizer;
 template <class Body>
 decltype(auto) with_role(role r, Body const& body) {
   switch (r) {
-    case role::fprop_x: return body.template operator()<role::fprop_x>();
-    case role::fprop_w: return body.template operator()<role::fprop_w>();
-    case role::dgrad_dy: return body.template operator()<role::dgrad_dy>();
-    case role::dgrad_w: return body.template operator()<role::dgrad_w>();
-    case role::wgrad_dy: return body.template operator()<role::wgrad_dy>();
-    case role::wgrad_x: return body.template operator()<role::wgrad_x>();
+    case role::fprop_x:
+      return body.template operator()<role::fprop_x>();
+    case role::fprop_w:
+      return body.template operator()<role::fprop_w>();
+    case role::dgrad_dy:
+      return body.template operator()<role::dgrad_dy>();
+    case role::dgrad_w:
+      return body.template operator()<role::dgrad_w>();
+    case role::wgrad_dy:
+      return body.template operator()<role::wgrad_dy>();
+    case role::wgrad_x:
+      return body.template operator()<role::wgrad_x>();
   }
   throw std::invalid_argument("got a role that does not exist");
 }
 template <class Body>
 decltype(auto) with_tensor(tensor t, Body const& body) {
   switch (t) {
-    case tensor::x: return body.template operator()<tensor::x>();
-    case tensor::weight: return body.template operator()<tensor::weight>();
-    case tensor::dy: return body.template operator()<tensor::dy>();
+    case tensor::x:
+      return body.template operator()<tensor::x>();
+    case tensor::weight:
+      return body.template operator()<tensor::weight>();
+    case tensor::dy:
+      return body.template operator()<tensor::dy>();
   }
   throw std::invalid_argument("got a tensor that does not exist");
 }
 template <class Body>
 decltype(auto) with_product(layer_product p, Body const& body) {
   switch (p) {
-    case layer_product::fprop: return body.template operator()<layer_product::fprop>();
-    case layer_product::dgrad: return body.template operator()<layer_product::dgrad>();
-    case layer_product::wgrad: return body.template operator()<layer_product::wgrad>();
+    case layer_product::fprop:
+      return body.template operator()<layer_product::fprop>();
+    case layer_product::dgrad:
+      return body.template operator()<layer_product::dgrad>();
+    case layer_product::wgrad:
+      return body.template operator()<layer_product::wgrad>();
   }
   throw std::invalid_argument("got a product that does not exist");
 }
@@ -80,7 +92,9 @@ template <class Quantizer>
   return {Quantizer::block_type::size, Quantizer::transform_type::size,
           Quantizer::element_type::format.width(),
           static_cast<std::int64_t>(sizeof(typename Quantizer::scale_type)),
-          shares == granularity::row ? 1 : shares == granularity::block_128 ? 2 : 0};
+          shares == granularity::row         ? 1
+          : shares == granularity::block_128 ? 2
+                                             : 0};
 }
 
 template <class Quantizer>

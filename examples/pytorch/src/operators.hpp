@@ -75,8 +75,8 @@ struct layer_call {
   }
 
   [[nodiscard]] draws of(tensor t) const {
-    draws d{seed, reinterpret_cast<std::uint64_t const*>(streams.const_data_ptr<std::int64_t>()),
-            {}};
+    draws d{
+        seed, reinterpret_cast<std::uint64_t const*>(streams.const_data_ptr<std::int64_t>()), {}};
     if (place.empty()) return d;
     auto const tokens = place.slice(0, 2), inputs = place.slice(2, 2), outputs = place.slice(4, 2);
     auto const rows = t == tensor::weight ? outputs : tokens;
@@ -136,8 +136,8 @@ inline std::tuple<Tensor, Tensor> make(processor const& on, layer_call const& ca
   Tensor first = bytes(in, k.layout_of(earlier(which), rows, columns).bytes);
   Tensor second = bytes(in, both ? k.layout_of(later(which), columns, rows).bytes : 0);
   Tensor const scratch = bytes(in, both ? k.making_bytes(which, rows, columns) : 0);
-  if (amaxes && (amaxes->scalar_type() != at::kFloat || amaxes->numel() != 2 ||
-                 !amaxes->is_contiguous())) {
+  if (amaxes &&
+      (amaxes->scalar_type() != at::kFloat || amaxes->numel() != 2 || !amaxes->is_contiguous())) {
     refuse("amaxes: got ", amaxes->numel(), " of ", amaxes->scalar_type(), ", need 2 floats");
   }
   k.make(which, as_matrix(in), call.of(which), amaxes ? amaxes->const_data_ptr<float>() : nullptr,
@@ -148,8 +148,8 @@ inline std::tuple<Tensor, Tensor> make(processor const& on, layer_call const& ca
 
 /// The product of two operands: m x n, summed over k.
 inline Tensor multiply(processor const& on, recipe_kernels const& k, layer_product which,
-                       bool exact, Tensor const& a, Tensor const& b, std::int64_t m,
-                       std::int64_t n, std::int64_t depth, at::ScalarType dtype) {
+                       bool exact, Tensor const& a, Tensor const& b, std::int64_t m, std::int64_t n,
+                       std::int64_t depth, at::ScalarType dtype) {
   auto const left = static_cast<role>(which == layer_product::fprop   ? role::fprop_x
                                       : which == layer_product::dgrad ? role::dgrad_dy
                                                                       : role::wgrad_dy);
@@ -203,8 +203,8 @@ inline std::tuple<Tensor, Tensor> linear_backward(
   layer_call const call(streams, seed, recipe, place);
   std::int64_t const tokens = dy.size(0), outputs = dy.size(1);
   auto const [first, second] = make(on, call, tensor::dy, dy, amaxes, needs_dw);
-  Tensor dx = needs_dx ? multiply(on, call.kernels, layer_product::dgrad, exact, first,
-                                  kept_weight, tokens, inputs, outputs, x_type)
+  Tensor dx = needs_dx ? multiply(on, call.kernels, layer_product::dgrad, exact, first, kept_weight,
+                                  tokens, inputs, outputs, x_type)
                        : at::empty({0}, dy.options().dtype(x_type));
   Tensor dw = needs_dw ? multiply(on, call.kernels, layer_product::wgrad, exact, second, kept_x,
                                   outputs, inputs, tokens, weight_type)

@@ -116,7 +116,9 @@ inline recipe_kernels const& find_recipe(std::string const& name) {
 
 /// Enters a recipe under its name when the library is loaded.
 struct entry {
-  entry(char const* name, recipe_kernels const& kernels) { known_recipes().emplace(name, &kernels); }
+  entry(char const* name, recipe_kernels const& kernels) {
+    known_recipes().emplace(name, &kernels);
+  }
 };
 
 /// The number `value` rounded up to 256, on which parts of a buffer begin.

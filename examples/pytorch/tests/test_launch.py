@@ -3,6 +3,7 @@
 import pathlib
 import subprocess
 import sys
+import time
 
 import torch
 
@@ -33,3 +34,17 @@ def test_the_reason_of_a_failure_is_in_the_line(tmp_path):
     failed = launch(tmp_path, "many", processes=1)
     assert failed.returncode == 1 and failed.stderr.count("\n") == 1
     assert "process 0 of 1 ended with status 1: ValueError: invalid literal for int()" in failed.stderr
+
+
+def test_a_launcher_that_is_told_to_end_ends_its_processes(tmp_path):
+    script = tmp_path / "sleep.py"
+    script.write_text("import os, time; print(os.getpid(), flush=True); time.sleep(600)")
+    started = subprocess.Popen([sys.executable, HERE.parent / "launch.py", "-n", "1", "--logs", tmp_path, script],
+                               stdout=subprocess.PIPE, text=True)
+    pid = int(started.stdout.readline())
+    started.terminate()
+    assert started.wait(60) == 143
+    until = time.monotonic() + 60
+    while pathlib.Path(f"/proc/{pid}").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not pathlib.Path(f"/proc/{pid}").exists()
