@@ -57,6 +57,16 @@ TEST_CASE("single elements lie where the tables of the instruction set have them
   }
 }
 
+TEST_CASE("a word of two elements a byte and a word of bytes are the same bytes of a row") {
+  for (int lane = 0; lane < warp_size; ++lane) {
+    for (int word = 0; word < 4; ++word) {
+      operand_index const nibbles = fragments<4>::a({lane, word, 0}), bytes = fragments<8>::a({lane, word, 0});
+      CHECK(operand_index{nibbles.outer, nibbles.k / 2} == bytes);
+      if (word < 2) CHECK(fragments<4>::b({lane, word, 0}).k / 2 == fragments<8>::b({lane, word, 0}).k);
+    }
+  }
+}
+
 TEST_CASE("every sum lies in one place") {
   std::set<std::pair<int, int>> seen;
   for (int lane = 0; lane < warp_size; ++lane) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel of weight_only.cuh: a few rows of 16-bit x against quantized weights, which are decoded
+// The kernel of weight_only.cuh: a few rows of x against quantized weights, which are decoded
 // in registers as the tensor cores' 16 rows.
 #pragma once
 
@@ -39,7 +39,7 @@ __global__ void __launch_bounds__(32 * few_warps, few_blocks<Tall, Wide>)
   auto const columns = static_cast<int>(w.columns());
   int const steps = nibble::detail::ceil_div(columns, few_step);
 
-  // This lane's columns of a step: 32 from here on, of two scales.
+  // This lane's columns of a step: 32 from here on.
   int column = few_step * warp + 32 * t;
   constexpr int stride = few_step * few_warps;  // from a step of this warp's to its next
   source_type source(w, first_row, warp);

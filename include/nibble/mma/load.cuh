@@ -85,7 +85,8 @@ template <class View>
 #if NIBBLE_HAS_MMA_F16
 
 /// The words of A from a tile in shared memory: 16 rows of 32 bytes, `pitch` bytes apart, on
-/// 16-byte boundaries. Rows 48 bytes apart keep the banks free of conflicts.
+/// 16-byte boundaries. Rows 48 bytes apart keep the banks free of conflicts. Elements in bytes
+/// (m16n8k32) lie the same way: a row of 32 bytes is 32 of them.
 __device__ __forceinline__ void load_a_words(a_fragment& to, std::uint8_t const* tile, int pitch) {
   int const lane = static_cast<int>(threadIdx.x) % warp_size;
   arch::ptx::ldmatrix_x4(to.words, tile + lane % 16 * pitch + lane / 16 * 16);
