@@ -36,6 +36,10 @@ endif()
 set(NIBBLE_TEST_ARCHITECTURE 90a CACHE STRING
   "The architecture that device tests, benchmarks and the larger examples are built for")
 
+# Where there is no GPU, device tests are compiled and nothing of them runs: nvcc may then leave out what
+# it does for speed, a third of its time.
+option(NIBBLE_QUICK_DEVICE_TESTS "Compile device tests fast, for machines that cannot run them" OFF)
+
 # CUDA's own headers serve host code too: its number formats are compared with.
 find_path(NIBBLE_CUDA_HEADERS cuda_fp4.h
   HINTS ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES} ENV CUDA_PATH ENV CUDA_HOME /usr/local/cuda
@@ -88,28 +92,17 @@ find_package(nlohmann_json 3.9 QUIET)
 
 # Sets <out> to what a source needs beyond a C++ compiler, itself or through this repository's own
 # headers: a list of CUDA, CUDA-headers, cuBLAS, NCCL, CCCL, Eigen, nlohmann-json. What is included under an
-# #if is taken to be optional.
+# #if is taken to be optional. Each file is read once, whoever includes it.
 function(nibble_needs out file)
   get_property(is_known GLOBAL PROPERTY "nibble_needs ${file}" SET)
-  if(is_known)
-    get_property(needs GLOBAL PROPERTY "nibble_needs ${file}")
-    set(${out} "${needs}" PARENT_SCOPE)
-    return()
-  endif()
-  set(needs "")
-  if(file MATCHES "\\.cuh?$")
-    list(APPEND needs CUDA)
-  endif()
-  set(queue "${file}")
-  set(seen "")
-  while(queue)
-    list(POP_FRONT queue next)
-    if(next IN_LIST seen OR NOT EXISTS "${next}")
-      continue()
+  if(NOT is_known)
+    set_property(GLOBAL PROPERTY "nibble_needs ${file}" "")
+    set(needs "")
+    if(file MATCHES "\\.cuh?$")
+      list(APPEND needs CUDA)
     endif()
-    list(APPEND seen "${next}")
-    file(STRINGS "${next}" includes REGEX "^[ \t]*#[ \t]*(include|if|endif)")
-    cmake_path(GET next PARENT_PATH folder)
+    file(STRINGS "${file}" includes REGEX "^[ \t]*#[ \t]*(include|if|endif)")
+    cmake_path(GET file PARENT_PATH folder)
     set(depth 0)
     foreach(line IN LISTS includes)
       if(line MATCHES "^[ \t]*#[ \t]*if")
@@ -131,15 +124,20 @@ function(nibble_needs out file)
       elseif(line MATCHES "[<\"]nlohmann/")
         list(APPEND needs nlohmann-json)
       elseif(line MATCHES "[<\"]([^>\"]+)")
+        set(included "${CMAKE_MATCH_1}")
         foreach(root IN ITEMS "${folder}" "${PROJECT_SOURCE_DIR}/include"
             "${PROJECT_SOURCE_DIR}/tests" "${PROJECT_SOURCE_DIR}/examples")
-          list(APPEND queue "${root}/${CMAKE_MATCH_1}")
+          if(EXISTS "${root}/${included}" AND NOT IS_DIRECTORY "${root}/${included}")
+            nibble_needs(more "${root}/${included}")
+            list(APPEND needs ${more})
+          endif()
         endforeach()
       endif()
     endforeach()
-  endwhile()
-  list(REMOVE_DUPLICATES needs)
-  set_property(GLOBAL PROPERTY "nibble_needs ${file}" "${needs}")
+    list(REMOVE_DUPLICATES needs)
+    set_property(GLOBAL PROPERTY "nibble_needs ${file}" "${needs}")
+  endif()
+  get_property(needs GLOBAL PROPERTY "nibble_needs ${file}")
   set(${out} "${needs}" PARENT_SCOPE)
 endfunction()
 
