@@ -97,14 +97,12 @@ template <class In, class To>
   if constexpr (To::is_quantized) {
     auto const q = keyed<typename To::quantizer>(key, role);
     if constexpr (To::can_be_values) {
-      auto const turned = transposed(in);
-      if (to.has_room && (is_tileable(in) || is_tileable(turned))) {
+      if (to.has_room && is_tileable(in)) {
         to.has_values = true;
         status const s = find_amax(stream, in, to.view, q);
-        if (s != status::success) return s;
-        return is_tileable(in)
+        return s == status::success
                    ? quantize_tileable(stream.get(), in, q, to.output(), no_side{}, no_side{})
-                   : quantize_tileable(stream.get(), turned, no_side{}, no_side{}, q, to.output());
+                   : s;
       }
     }
     return quantize(stream, in, to.view, q);
