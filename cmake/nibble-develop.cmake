@@ -216,7 +216,8 @@ endfunction()
 
 # One program for each source in <folder>, and one for each folder below it (all its sources); a
 # folder with a CMakeLists.txt of its own says itself what it is. Examples of one file are tests too:
-# they check themselves and run without arguments.
+# they check themselves, run without arguments, and print what their last comment says if they end
+# with one.
 function(nibble_add_programs folder)
   file(GLOB sources CONFIGURE_DEPENDS
     "${PROJECT_SOURCE_DIR}/${folder}/*.cpp" "${PROJECT_SOURCE_DIR}/${folder}/*.cu")
@@ -228,7 +229,15 @@ function(nibble_add_programs folder)
     nibble_add_program(${name} "${source}")
     list(APPEND programs ${name})
     if(NIBBLE_TESTS AND folder STREQUAL "examples")
-      add_test(NAME "example: ${name}" COMMAND ${name})
+      file(STRINGS "${source}" lines)
+      list(GET lines -1 last)
+      if(last MATCHES "^//")
+        find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
+        add_test(NAME "example: ${name}" COMMAND Python3::Interpreter
+          "${PROJECT_SOURCE_DIR}/tests/examples/output_test.py" $<TARGET_FILE:${name}> "${source}")
+      else()
+        add_test(NAME "example: ${name}" COMMAND ${name})
+      endif()
       set_tests_properties("example: ${name}" PROPERTIES
         SKIP_REGULAR_EXPRESSION "no CUDA device")
     endif()

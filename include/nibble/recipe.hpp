@@ -182,6 +182,7 @@ template <class Operand>
 struct made_fresh {
   using type = Operand;
 };
+/// The same of a quantized one, whatever it was made of.
 template <class Quantizer, operand_source From>
 struct made_fresh<operand<Quantizer, From>> {
   using type = operand<Quantizer>;

@@ -73,6 +73,7 @@ MAY_SEE_RANDOM = {"rounding/stochastic.hpp", "rounding/hardware_stochastic.hpp",
 ASSEMBLY = {"arch/ptx.cuh", "arch/arithmetic.hpp"}
 ARCHITECTURE = {"arch/features.hpp"}
 MAX_LINES = 250
+MAX_STEP_LINES = 60  # of an example on the ladder
 MAY_BE_LONG = {"arch/ptx.cuh"}  # one function an instruction
 # Where the version of detail/config.hpp stands once more.
 VERSION_PLACES = {
@@ -200,11 +201,11 @@ def shown_part(text):
     return found.group(1) if found else text
 
 
-def check_readme(root):
-    readme = root / "README.md"
-    if not readme.exists():
+def check_document(root, document):
+    """The C++ of a document stands in a file that is built and run."""
+    if not document.exists():
         return
-    text = readme.read_text()
+    text = document.read_text()
     pattern = r"<!-- ((?:examples|bench|tests)/\S+) -->\n```[^\n]*\n(.*?)^```$"
     for block in re.finditer(pattern, text, re.DOTALL | re.MULTILINE):
         line = text.count("\n", 0, block.start()) + 1
@@ -220,6 +221,25 @@ def check_readme(root):
         if not block.group(1).startswith("<!-- "):
             line = text.count("\n", 0, block.end()) + 1
             yield line, "readme", "C++ code without a marker <!-- examples/FILE --> above it"
+
+
+def check_ladder(root):
+    """The numbered examples of examples/README.md: there, short, and ending with what they print."""
+    ladder = root / "examples/README.md"
+    if not ladder.exists():
+        return
+    for number, line in enumerate(ladder.read_text().splitlines(), 1):
+        step = re.match(r"\d+\. .*\((\S+\.(?:cpp|cu))\)$", line)
+        if not step:
+            continue
+        source = root / "examples" / step.group(1)
+        lines = source.read_text().splitlines() if source.exists() else []
+        if not lines:
+            yield number, "ladder", f"{step.group(1)} does not exist"
+        elif len(lines) > MAX_STEP_LINES:
+            yield number, "ladder", f"{step.group(1)} has {len(lines)} lines; a step has {MAX_STEP_LINES} at most"
+        elif not lines[-1].startswith("//"):
+            yield number, "ladder", f"{step.group(1)} does not end with what it prints"
 
 
 def check_version(root):
@@ -259,8 +279,11 @@ def violations(root):
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if re.search(r'\bTEST_CASE\w*\("[^"]*;', line):
                 yield path.relative_to(root).as_posix(), number, "name", "a test's name has a semicolon"
-    for line, rule, text in check_readme(root):
-        yield "README.md", line, rule, text
+    for document in [root / "README.md", *sorted(root.glob("docs/*.md")), *root.glob("examples/**/*.md")]:
+        for line, rule, text in check_document(root, document):
+            yield document.relative_to(root).as_posix(), line, rule, text
+    for line, rule, text in check_ladder(root):
+        yield "examples/README.md", line, rule, text
     yield from check_version(root)
 
 
@@ -322,6 +345,11 @@ BROKEN = [
     ("version", {"CHANGELOG.md": "# C\n"}),
     ("version", {"packaging/vcpkg/ports/nibble/vcpkg.json": None}),
     ("readme", {"README.md": "text\n```cpp\nint x;\n```\n"}),
+    ("readme", {"docs/policies.md": "text\n```cpp\nint x;\n```\n"}),
+    ("ladder", {"examples/README.md": "1. Two: [two.cpp](two.cpp)\n"}),
+    ("ladder", {"examples/README.md": "1. One: [one.cpp](one.cpp)\n", "examples/one.cpp": f"// {SPDX}\nint x;\n", "README.md": "# n\n"}),
+    ("ladder", {"examples/README.md": "1. One: [one.cpp](one.cpp)\n",
+                "examples/one.cpp": f"// {SPDX}\n" + "int x;\n" * 60 + "// x\n", "README.md": "# n\n"}),
 ]
 
 

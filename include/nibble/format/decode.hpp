@@ -50,7 +50,7 @@ template <float_format Format>
 /// Every value of a format of at most 8 bits, in the order of the codes.
 template <float_format Format>
 struct value_table {
-  float value[std::size_t{1} << Format.width()];
+  float value[std::size_t{1} << Format.width()];  // by code
 
   consteval value_table() : value{} {
     for (std::uint32_t code = 0; code <= Format.mask(); ++code) value[code] = decode<Format>(code);

@@ -42,3 +42,11 @@ int main() {
                 static_cast<double>(static_cast<float>(b.codes[i])));
   }
 }
+// 6     ties down: 6    even: 6
+// 0.25  ties down: 0    even: 0
+// 0.75  ties down: 0.5  even: 1
+// 1.25  ties down: 1    even: 1
+// 1.75  ties down: 1.5  even: 2
+// 2.5   ties down: 2    even: 2
+// 3.5   ties down: 3    even: 4
+// 5     ties down: 4    even: 4
