@@ -7,9 +7,9 @@ import sys
 
 
 def last_comment(text):
-    """The comment lines at the end of a file, without their slashes."""
+    """The comment lines at the end of a file, without their slashes and the README's marker."""
     lines = []
-    for line in reversed(text.rstrip("\n").split("\n")):
+    for line in reversed(text.rstrip("\n").removesuffix("// [/readme]").rstrip("\n").split("\n")):
         if not line.startswith("//"):
             break
         lines.insert(0, line.removeprefix("//").removeprefix(" "))
