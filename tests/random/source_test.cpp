@@ -46,22 +46,30 @@ constexpr bool lowest_byte_first() {
 }
 static_assert(lowest_byte_first());
 
-/// A row of 37 elements from any index equals drawing each element for itself.
+/// A row of N elements from an index equals drawing each element for itself.
+template <int Bits, std::size_t N>
+NIBBLE_HD bool is_drawn_one_by_one(random_::philox4x32<7> const& source, std::uint64_t index) {
+  std::uint32_t row[N]{};
+  random_::fill<Bits>(source, index, row);
+  for (std::uint64_t i = 0; i != N; ++i) {
+    std::uint32_t one[1]{};
+    random_::fill<Bits>(source, index + i, one);
+    if (one[0] != row[i] || row[i] >> Bits != 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// Rows of whole calls and others, from any index and from the first of a call.
 template <int Bits>
 struct same_from_any_start {
   NIBBLE_HD bool operator()(std::uint64_t start) const {
     random_::philox4x32<7> const source{start / 16, 9};
     std::uint64_t const index = start * 0x1'0000'0001u;
-    std::uint32_t row[37]{};
-    random_::fill<Bits>(source, index, row);
-    for (std::uint64_t i = 0; i != 37; ++i) {
-      std::uint32_t one[1]{};
-      random_::fill<Bits>(source, index + i, one);
-      if (one[0] != row[i] || row[i] >> Bits != 0) {
-        return false;
-      }
-    }
-    return true;
+    return is_drawn_one_by_one<Bits, 37>(source, index) &&
+           is_drawn_one_by_one<Bits, 32>(source, index) &&
+           is_drawn_one_by_one<Bits, 32>(source, index & ~std::uint64_t{15});
   }
 };
 
