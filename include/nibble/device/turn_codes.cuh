@@ -11,8 +11,8 @@ namespace nibble::device::detail {
 template <class Rows, class Columns>
 inline constexpr bool makes_same_codes = false;
 template <class Both>
-requires(has_square_tiles<Both>&& is_nearest<typename Both::rounding_type>)  //
-    inline constexpr bool makes_same_codes<Both, Both> = true;
+requires has_square_tiles<Both> && is_nearest<typename Both::rounding_type>
+inline constexpr bool makes_same_codes<Both, Both> = true;
 
 /// Transposes 8 x 8 nibbles: nibble j of word i to nibble i of word j.
 ///
