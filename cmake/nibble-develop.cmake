@@ -259,7 +259,7 @@ function(nibble_add_programs folder)
     target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/${folder}")
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY
       "${CMAKE_CURRENT_BINARY_DIR}/${folder}")
-    if(folder STREQUAL "bench" OR name MATCHES "_on_device$|^nccl_")
+    if(folder STREQUAL "bench" OR name MATCHES "_on_device$|^(nccl|fused)_|^mma_atom$")
       set_target_properties(${name} PROPERTIES CUDA_ARCHITECTURES "${NIBBLE_TEST_ARCHITECTURE}")
     endif()
     if(NIBBLE_NATIVE)

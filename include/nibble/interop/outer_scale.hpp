@@ -15,6 +15,7 @@ struct multiplier {
   float value;  // a code is worth code * (scale * value)
   friend constexpr bool operator==(multiplier, multiplier) = default;
 };
+/// The other: nothing in a file tells them apart.
 struct divisor {
   float value;  // a code is worth code * (scale / value)
   friend constexpr bool operator==(divisor, divisor) = default;
