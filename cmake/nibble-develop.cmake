@@ -37,7 +37,7 @@ set(NIBBLE_TEST_ARCHITECTURE 90a CACHE STRING
   "The architecture that device tests, benchmarks and the larger examples are built for")
 
 # Where there is no GPU, device tests are compiled and nothing of them runs: nvcc may then leave out what
-# it does for speed, a third of its time.
+# it does for speed, up to a third of its time.
 option(NIBBLE_QUICK_DEVICE_TESTS "Compile device tests fast, for machines that cannot run them" OFF)
 
 # CUDA's own headers serve host code too: its number formats are compared with.
