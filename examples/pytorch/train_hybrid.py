@@ -300,6 +300,7 @@ def main(arguments=None):
     options = parse(arguments)
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # for finding bugs, and slow
+    torch.backends.cuda.enable_cudnn_sdp(False)  # its backward pass sums in no fixed order
     torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
     run = Run(options)
     if not run.go_on():
