@@ -19,7 +19,7 @@ template <class Matrix>
 bool same_bytes(Matrix const& a, Matrix const& b) {
   auto const scale_bytes = a.scales().size() * sizeof(a.scales()[0]);
   return a.code_bytes() == b.code_bytes() && a.amax() == b.amax() &&
-         std::memcmp(a.scales().data(), b.scales().data(), scale_bytes) == 0;
+         (scale_bytes == 0 || std::memcmp(a.scales().data(), b.scales().data(), scale_bytes) == 0);
 }
 
 /// Quantizes matrices of several shapes, as they lie and turned, both ways.

@@ -14,7 +14,11 @@ namespace detail {
 /// The largest n with 10^n <= bound, for a bound of at least 1.
 [[nodiscard]] NIBBLE_HD constexpr int whole_log10(double bound) noexcept {
   int n = 0;
-  for (double power = 10; power <= bound; power *= 10) ++n;
+  double power = 10;
+  while (power <= bound) {
+    power *= 10;
+    ++n;
+  }
   return n;
 }
 }  // namespace detail

@@ -31,11 +31,12 @@ TEST_CASE("none leaves the blocks, and what a correction asks for widens the gro
   using corrected = quantizer<nvfp4_block, scaling::amax<>, rounding::nearest_even,
                               transform::identity, all_ones>;
   static_assert(corrected::group.columns == 32 && quantizer<>::group.columns == 16);
-  float values[32];
+  float values[32], first_half[16];
   for (int i = 0; i < 32; ++i) {
     values[i] = static_cast<float>(i) - 8;
+    if (i < 16) first_half[i] = values[i];
   }
-  auto const plain = quantizer<>{}(values, tensor_amax{23});
+  auto const plain = quantizer<>{}(first_half, tensor_amax{23});
   auto const changed = corrected{}(values, tensor_amax{23});
   CHECK(plain.codes[0].bits() != 2);
   CHECK(changed.blocks[0][0].codes[0].bits() == 2);

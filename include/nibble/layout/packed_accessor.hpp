@@ -58,7 +58,8 @@ class packed_reference {
     }
     return *this;
   }
-  /// Assigns the value, as a reference does, not the place.
+  /// Assigns the value, as a reference does, not the place; to itself too.
+  // NOLINTNEXTLINE(bugprone-unhandled-self-assignment): there is nothing to let go of.
   NIBBLE_HD constexpr packed_reference const& operator=(
       packed_reference const& other) const noexcept requires(!std::is_const_v<T>) {
     return *this = static_cast<value_type>(other);

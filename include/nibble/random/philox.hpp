@@ -52,8 +52,8 @@ struct philox4x32 {
 
   [[nodiscard]] NIBBLE_HD constexpr words operator()(std::uint64_t call) const noexcept {
     return philox_rounds<Rounds>(call, stream, [this](int round, int word) {
-      auto const half = static_cast<std::uint32_t>(word == 0 ? seed : seed >> 32);
-      return half + static_cast<std::uint32_t>(round) * philox_step(word);
+      auto const key = static_cast<std::uint32_t>(word == 0 ? seed : seed >> 32);
+      return key + static_cast<std::uint32_t>(round) * philox_step(word);
     });
   }
 

@@ -49,7 +49,7 @@ inline void philox(std::uint64_t seed, std::uint64_t stream, std::uint64_t first
   pairs const low = (c0 & 0xFFFF'FFFFu) | c1 << 32, high = (c2 & 0xFFFF'FFFFu) | c3 << 32;
   for (int lane = 0; lane < count / 2; ++lane) {
     std::uint64_t const both[2] = {low[lane], high[lane]};
-    __builtin_memcpy(words + 4 * lane, both, sizeof both);
+    __builtin_memcpy(words + std::int64_t{4} * lane, both, sizeof both);
   }
 }
 
