@@ -113,7 +113,7 @@ TEST_CASE("convert: codes and scales are the library's own, weights of each type
 }
 
 TEST_CASE(
-    "convert: the way back gives the values of the codes, and packing those changes nothing") {
+    "convert: the way back gives every tensor its name and shape, and values within half a step") {
   for (auto const names : {convention::modelopt, convention::compressed_tensors}) {
     std::string const once = packed(small_checkpoint(), names);
     auto const back = train_lm::parse_safetensors(unpacked(once, "F32"));
