@@ -30,10 +30,10 @@ __global__ void rms_norm(bf16 const* x, quantized_view<nvfp4_block> out, quantiz
 
 /// Memory that both sides see; the program ends where there is no GPU.
 template <class T>
-cuda::std::span<T> memory(std::size_t count) {
-  T* first = nullptr;
+cuda::std::span<T> memory(std::size_t count, T* first = nullptr) {
   if (cudaMallocManaged(&first, count * sizeof(T)) == cudaSuccess) return {first, count};
-  std::puts("no CUDA device"), std::exit(77);
+  std::puts("no CUDA device");
+  std::exit(77);
 }
 
 int main() {
