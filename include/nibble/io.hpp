@@ -53,9 +53,10 @@ class text_of_stream {
 /// "[0 0.5 -6]": the `count` values of a function, as text_of writes them.
 template <class TextOf, class Value>
 [[nodiscard]] std::string list_text(TextOf& text_of, int count, Value&& value) {
+  // Appended piece by piece: g++ 12 warns falsely (-Wrestrict) of a literal + a temporary string.
   std::string text = "[";
-  for (int i = 0; i < count; ++i) text += (i > 0 ? " " : "") + text_of(value(i));
-  return text + "]";
+  for (int i = 0; i < count; ++i) text.append(i > 0 ? " " : "").append(text_of(value(i)));
+  return text.append("]");
 }
 
 template <class TextOf, class Block>

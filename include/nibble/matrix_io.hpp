@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "nibble/dequantize.hpp"
@@ -60,7 +61,7 @@ namespace detail {
   for (auto const& row : rows) {
     text += "\n ";
     for (std::size_t c = 0; c < row.size(); ++c) {
-      text += " " + std::string(widths[c] - row[c].size(), ' ') + row[c];
+      text.append(1 + widths[c] - row[c].size(), ' ').append(row[c]);
     }
     if (is_cut_right) text += " ...";
   }
@@ -99,8 +100,8 @@ template <class TextOf, class Block, class ScaleLayout>
       }
     }
     bool const is_one = m.amax.extent(0) * m.amax.extent(1) == 1;
-    text += is_one ? ", amax " + text_of(least)
-                   : ", amaxes " + text_of(least) + " to " + text_of(largest);
+    text.append(is_one ? ", amax " : ", amaxes ").append(text_of(least));
+    if (!is_one) text.append(" to ").append(text_of(largest));
   }
   std::vector<std::vector<std::string>> cells;
   for (matrix_index r = 0; r < std::min(m.rows(), s.most.rows); ++r) {
@@ -110,8 +111,9 @@ template <class TextOf, class Block, class ScaleLayout>
       row.push_back(text_of(static_cast<float>(block.scale)) + " *");
       auto const count = static_cast<int>(std::min(size, m.columns() - b * size));
       for (int i = 0; i < count; ++i) {
-        row.push_back((i == 0 ? "[" : "") + text_of(value_of(block, i)) +
-                      (i == count - 1 ? "]" : ""));
+        std::string cell = i == 0 ? "[" : "";
+        cell.append(text_of(value_of(block, i))).append(i == count - 1 ? "]" : "");
+        row.push_back(std::move(cell));
       }
     }
   }
