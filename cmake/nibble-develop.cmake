@@ -36,10 +36,6 @@ endif()
 set(NIBBLE_TEST_ARCHITECTURE 90a CACHE STRING
   "The architecture that device tests, benchmarks and the larger examples are built for")
 
-# Where there is no GPU, device tests are compiled and nothing of them runs: nvcc may then leave out what
-# it does for speed, up to a third of its time.
-option(NIBBLE_QUICK_DEVICE_TESTS "Compile device tests fast, for machines that cannot run them" OFF)
-
 # CUDA's own headers serve host code too: its number formats are compared with.
 find_path(NIBBLE_CUDA_HEADERS cuda_fp4.h
   HINTS ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES} ENV CUDA_PATH ENV CUDA_HOME /usr/local/cuda
