@@ -42,7 +42,7 @@ TEST_CASE("every element is visited once") {
 
 TEST_CASE("sums of squares along rows and columns are those of a loop, bit for bit") {
   if (!fixture::has_device()) return;
-  for (auto const [rows, columns] : {std::pair{1, 1}, {33, 128}, {5, 1000}, {70, 129}, {3, 0}}) {
+  for (auto const& [rows, columns] : {std::pair{1, 1}, {33, 128}, {5, 1000}, {70, 129}, {3, 0}}) {
     auto host = fixture::filled<float>(rows, columns, 5);
     for (std::size_t i = 0; i < host.values.size(); i += 7) host.values[i] *= 0x1.234566p40f;
     if (columns > 0) host(0, 0) = 0x1p-140f;  // subnormal

@@ -15,7 +15,7 @@ using fixture::managed;
 TEST_CASE("means, what is left, and the rank-one term are the host's, bit for bit") {
   if (!fixture::has_device()) return;
   cuda::stream_ref const stream{cudaStream_t{}};
-  for (auto const [rows, columns] :
+  for (auto const& [rows, columns] :
        {std::pair<matrix_index, matrix_index>{1, 5}, {130, 97}, {300, 32}}) {
     auto host = fixture::filled<float>(rows, columns, 3);
     host(0, 0) = 0x1.8p-135f;

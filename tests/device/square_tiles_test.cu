@@ -50,7 +50,7 @@ int different_tiles(fixture::matrix<T> const& values, Quantizer const& q) {
 
 TEST_CASE("tiles of 128x128 are the host's bytes, made of any matrix and turned") {
   if (!fixture::has_device()) return;
-  for (auto const [rows, columns] : {std::pair{256, 384}, {128, 128}, {130, 300}, {1, 1}, {127, 4}, {5, 640}}) {
+  for (auto const& [rows, columns] : {std::pair{256, 384}, {128, 128}, {130, 300}, {1, 1}, {127, 4}, {5, 640}}) {
     CAPTURE(rows);
     CAPTURE(columns);
     CHECK(different_tiles(fixture::filled<float>(rows, columns, 3), squares{}) == 0);
