@@ -125,9 +125,7 @@ status quantize_with_amax(::cuda::stream_ref stream, In const& in,
         in, out, q);
     done = true;
   }
-  if constexpr (Quantizer::group.rows == 16 && Quantizer::group.columns == 16 &&
-                Quantizer::has_one_amax &&
-                scaling::needs_amax_only<typename Quantizer::scaling_type, Block>) {
+  if constexpr (makes_sixteens<Quantizer> && Quantizer::group.rows == 16) {
     if (!done && whole && in.extent(0) % 16 == 0) {
       matrix_index const across = out.columns() / 16, down = out.rows() / 16;
       // Eight tiles a thread or more: the tables then cost little, and every SM has work.
