@@ -481,15 +481,15 @@ def code_word(codes):
     return "0x%016X" % sum(code << 4 * index for index, code in enumerate(codes))
 
 
-def header(purpose, body):
+def header(purpose, body, program="golden.py"):
     return (
         "// SPDX-License-Identifier: Apache-2.0\n"
         "// %s\n"
-        "// Written by golden.py; a test compares.\n"
+        "// Written by %s; a test compares.\n"
         "#pragma once\n\n"
         "#include <array>\n#include <cstdint>\n\n"
         "// clang-format off\n"
-        "namespace golden {\n\n%s\n}  // namespace golden\n// clang-format on\n" % (purpose, body))
+        "namespace golden {\n\n%s\n}  // namespace golden\n// clang-format on\n" % (purpose, program, body))
 
 
 def array(kind, name, rows, per_line=1):
@@ -616,11 +616,12 @@ FILES = {
 }
 
 
-def main(arguments):
+def main(files, usage, arguments):
+    """Writes the files, name: function that makes the text, or with --check compares them: the exit status."""
     if arguments not in ([], ["--check"]):
-        sys.exit(__doc__)
+        sys.exit(usage)
     failed = 0
-    for name, make in FILES.items():
+    for name, make in files.items():
         path = os.path.join(HERE, name)
         text = make().encode()
         if arguments:
@@ -638,4 +639,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(FILES, __doc__, sys.argv[1:]))

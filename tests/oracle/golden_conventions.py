@@ -5,7 +5,6 @@
 """Usage: golden_conventions.py            write the golden file
        golden_conventions.py --check    exit 1 unless the file is what this program would write"""
 
-import os
 import sys
 from fractions import Fraction
 
@@ -13,7 +12,6 @@ sys.dont_write_bytecode = True  # the tests may run from a tree that is not thei
 import golden
 from golden import BF16, E2M1, E4M3, FP16, INFINITY, ONE, Value, bits_of, near, over, times
 
-PATH = os.path.join(golden.HERE, "golden_conventions.hpp")
 TYPES = {"float": None, "bf16": BF16, "fp16": FP16}
 TINY = {"float": golden.power(-126), "bf16": golden.power(-126), "fp16": golden.power(-14)}
 
@@ -115,24 +113,9 @@ def text():
             ("compressed_tensors_bf16_blocks", compressed_tensors, "bf16"),
             ("compressed_tensors_fp16_blocks", compressed_tensors, "fp16")]):
         body += golden.array("convention_block", array, rows(seed + 1, convention, name)) + "\n"
-    made = golden.header("NVFP4 blocks as torchao, ModelOpt and compressed-tensors make them, in exact "
-                         "rationals.", body)
-    return made.replace("golden.py", "golden_conventions.py").encode()
-
-
-def main(arguments):
-    if arguments not in ([], ["--check"]):
-        sys.exit(__doc__)
-    made = text()
-    if not arguments:
-        with open(PATH, "wb") as file:
-            file.write(made)
-        return 0
-    with open(PATH, "rb") as file:
-        equal = file.read() == made
-    print("golden_conventions.hpp: %s" % ("as written" if equal else "DIFFERS"))
-    return 0 if equal else 1
+    return golden.header("NVFP4 blocks as torchao, ModelOpt and compressed-tensors make them, in exact "
+                         "rationals.", body, "golden_conventions.py")
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(golden.main({"golden_conventions.hpp": text}, __doc__, sys.argv[1:]))

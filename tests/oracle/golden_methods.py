@@ -5,7 +5,6 @@
 """Usage: golden_methods.py            write the golden file
        golden_methods.py --check    exit 1 unless the file is what this program would write"""
 
-import os
 import sys
 from fractions import Fraction
 
@@ -13,8 +12,6 @@ sys.dont_write_bytecode = True  # the tests may run from a tree that is not thei
 import golden
 from golden import (E2M1, E4M3, INT4, LARGEST, ONE, SIXTH, UE5M3, Value, at_most, bits_of, near,
                     over, plus, times)
-
-PATH = os.path.join(golden.HERE, "golden_methods.hpp")
 
 
 def numbers(random, count, spread):
@@ -213,23 +210,9 @@ def text():
         + golden.array("small_block", "razer_blocks", block_rows(8, razer_encode, razer_value)) + "\n"
         + golden.array("small_block", "ue5m3_blocks", ue5m3_rows()) + "\n"
         + golden.array("wide_block", "mxfp4_blocks", mxfp4_rows()))
-    made = golden.header("MS-EDEN, blocks of two tables, UE5M3 scales, MXFP4 at 3/4, in exact rationals.", body)
-    return made.replace("golden.py", "golden_methods.py").encode()
-
-
-def main(arguments):
-    if arguments not in ([], ["--check"]):
-        sys.exit(__doc__)
-    made = text()
-    if not arguments:
-        with open(PATH, "wb") as file:
-            file.write(made)
-        return 0
-    with open(PATH, "rb") as file:
-        equal = file.read() == made
-    print("golden_methods.hpp: %s" % ("as written" if equal else "DIFFERS"))
-    return 0 if equal else 1
+    return golden.header("MS-EDEN, blocks of two tables, UE5M3 scales, MXFP4 at 3/4, in exact rationals.", body,
+                         "golden_methods.py")
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(golden.main({"golden_methods.hpp": text}, __doc__, sys.argv[1:]))
