@@ -40,9 +40,14 @@ command parse(int count, char** arguments) {
   std::vector<std::string> paths;
   for (int i = 1; i < count; ++i) {
     std::string const option = arguments[i];
-    if (option == "--help") result.help = true;
-    if (option.rfind("--", 0) != 0) paths.push_back(option);
-    if (option == "--help" || option.rfind("--", 0) != 0) continue;
+    if (option == "--help") {
+      result.help = true;
+      continue;
+    }
+    if (!option.starts_with("--")) {
+      paths.push_back(option);
+      continue;
+    }
     if (++i == count) throw std::invalid_argument(option + " needs a value");
     std::string const value = arguments[i];
     if (option == "--names" && (value == "modelopt" || value == "compressed-tensors")) {

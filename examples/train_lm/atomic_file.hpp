@@ -123,14 +123,7 @@ inline void write_atomically(std::string const& path, std::string_view bytes) {
 }
 
 /// errors  std::runtime_error unless write_atomically could begin; leaves nothing behind.
-inline void require_writable(std::string const& asked) {
-  std::string const path = atomic_file_detail::destination_of(asked);
-  std::string trial = path + ".XXXXXX";
-  int const file = ::mkstemp(trial.data());
-  if (file < 0) throw std::system_error(errno, std::generic_category(), "cannot write " + path);
-  ::close(file);
-  ::unlink(trial.c_str());
-}
+inline void require_writable(std::string const& path) { atomic_file const trial{path}; }
 
 /// Makes a folder, and those above it, where there is none.
 /// errors  std::runtime_error if it cannot be made.
