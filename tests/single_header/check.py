@@ -6,6 +6,7 @@ the number that it prints on the headers apart.
 check.py ROOT COMPILER...
 """
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -34,11 +35,9 @@ def main():
         header.write_text(output_of(sys.executable, root / "packaging/amalgamate.py"))
         if "nibble/" in "".join(line for line in header.read_text().splitlines() if line.startswith("#include")):
             sys.exit("the one header includes another")
-        # A copy, or its own folder would be searched for headers too.
-        source = folder / "digest.cpp"
-        corpus = (root / "tests/digest/corpus.hpp").read_text().replace("#pragma once\n", "")
-        source.write_text((root / "tests/digest/digest.cpp").read_text()
-                          .replace('#include "corpus.hpp"\n', corpus))
+        # Copies, so that nothing of the checkout is near.
+        source = shutil.copy(root / "tests/digest/digest.cpp", folder)
+        shutil.copy(root / "tests/digest/corpus.hpp", folder)
         for compiler in compilers:
             program = folder / "digest"
             output_of(compiler, *FLAGS, "-I", folder, source, "-o", program)
