@@ -12,7 +12,7 @@
 #include "support/device_layer.cuh"
 
 using namespace nibble;
-using fixture::key;
+using fixture::step_key;
 using fixture::library;
 using fixture::mismatches;
 using fixture::on_device;
@@ -30,8 +30,8 @@ template <class Recipe, class T>
 double fast_error(device::linear_shape s) {
   tensors<T> expected(s), given(s);
   linear<Recipe, product::ordered> reference;
-  reference.forward(expected.x.view(), expected.w.view(), expected.y.view(), key);
-  reference.backward(expected.dy.view(), expected.dx.view(), expected.dw.view(), key);
+  reference.forward(expected.x.view(), expected.w.view(), expected.y.view(), step_key);
+  reference.backward(expected.dy.view(), expected.dx.view(), expected.dw.view(), step_key);
   on_device<T> x(given.x), w(given.w), dy(given.dy), y(given.y), dx(given.dx);
   on_device<float> dw(given.dw);
   device::linear<Recipe> layer(s);
@@ -39,8 +39,8 @@ double fast_error(device::linear_shape s) {
   device::workspace const k{thrust::raw_pointer_cast(kept.data()), kept.size()},
       m{thrust::raw_pointer_cast(scratch.data()), scratch.size()};
   cuda::stream_ref const stream{cudaStream_t{}};
-  REQUIRE(layer.forward(library(), stream, m, k, x.view(), w.view(), y.view(), key) == device::status::success);
-  REQUIRE(layer.backward(library(), stream, m, k, dy.view(), dx.view(), dw.view(), key) ==
+  REQUIRE(layer.forward(library(), stream, m, k, x.view(), w.view(), y.view(), step_key) == device::status::success);
+  REQUIRE(layer.backward(library(), stream, m, k, dy.view(), dx.view(), dw.view(), step_key) ==
           device::status::success);
   auto const error = [](auto const& got, auto const& want) {
     auto const copy = fixture::copied(got.values);

@@ -9,7 +9,7 @@
 
 using namespace nibble;
 using fixture::equals_host;
-using fixture::key;
+using fixture::step_key;
 using fixture::library;
 using fixture::on_device;
 using fixture::tensors;
@@ -30,19 +30,19 @@ TEST_CASE("a backward without a forward, other shapes and too little memory are 
   device::workspace const k{thrust::raw_pointer_cast(kept.data()), kept.size()},
       m{thrust::raw_pointer_cast(scratch.data()), scratch.size()};
   cuda::stream_ref const stream{cudaStream_t{}};
-  CHECK(layer.backward(library(), stream, m, k, dy.view(), dx.view(), dw.view(), key) ==
+  CHECK(layer.backward(library(), stream, m, k, dy.view(), dx.view(), dw.view(), step_key) ==
         device::status::no_forward);
-  CHECK(layer.forward(library(), stream, m, k, w.view(), w.view(), y.view(), key) ==
+  CHECK(layer.forward(library(), stream, m, k, w.view(), w.view(), y.view(), step_key) ==
         device::status::shape_mismatch);
-  CHECK(layer.forward(library(), stream, m, {k.data, k.bytes - 1}, x.view(), w.view(), y.view(), key) ==
+  CHECK(layer.forward(library(), stream, m, {k.data, k.bytes - 1}, x.view(), w.view(), y.view(), step_key) ==
         device::status::workspace_too_small);
-  CHECK(layer.forward(library(), stream, {m.data, m.bytes / 2}, k, x.view(), w.view(), y.view(), key) ==
+  CHECK(layer.forward(library(), stream, {m.data, m.bytes / 2}, k, x.view(), w.view(), y.view(), step_key) ==
         device::status::workspace_too_small);
-  CHECK(layer.infer(library(), stream, m, x.view(), w.view(), y.view(), key) == device::status::success);
-  CHECK(layer.backward(library(), stream, m, k, dy.view(), dx.view(), dw.view(), key) ==
+  CHECK(layer.infer(library(), stream, m, x.view(), w.view(), y.view(), step_key) == device::status::success);
+  CHECK(layer.backward(library(), stream, m, k, dy.view(), dx.view(), dw.view(), step_key) ==
         device::status::no_forward);
-  CHECK(layer.forward(library(), stream, m, k, x.view(), w.view(), y.view(), key) == device::status::success);
-  CHECK(layer.backward(library(), stream, m, k, dy.view(), dw.view(), dw.view(), key) ==
+  CHECK(layer.forward(library(), stream, m, k, x.view(), w.view(), y.view(), step_key) == device::status::success);
+  CHECK(layer.backward(library(), stream, m, k, dy.view(), dw.view(), dw.view(), step_key) ==
         device::status::shape_mismatch);
 }
 
@@ -51,8 +51,8 @@ TEST_CASE("a step captured in a graph gives the bytes of the step itself") {
   device::linear_shape const s{64, 96, 48};
   tensors<float> expected(s), given(s);
   linear<recipes::nvfp4, product::exact> reference;
-  reference.forward(expected.x.view(), expected.w.view(), expected.y.view(), key);
-  reference.backward(expected.dy.view(), expected.dx.view(), expected.dw.view(), key);
+  reference.forward(expected.x.view(), expected.w.view(), expected.y.view(), step_key);
+  reference.backward(expected.dy.view(), expected.dx.view(), expected.dw.view(), step_key);
   on_device<float> x(given.x), w(given.w), dy(given.dy), y(given.y), dx(given.dx), dw(given.dw);
   device::linear<recipes::nvfp4, product::exact> layer(s);
   thrust::device_vector<std::uint8_t> kept(layer.kept_bytes()), scratch(layer.workspace_bytes(library()));
@@ -61,8 +61,8 @@ TEST_CASE("a step captured in a graph gives the bytes of the step itself") {
   cudaStream_t stream{};
   REQUIRE(cudaStreamCreate(&stream) == cudaSuccess);
   REQUIRE(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal) == cudaSuccess);
-  CHECK(layer.forward(library(), stream, m, k, x.view(), w.view(), y.view(), key) == device::status::success);
-  CHECK(layer.backward(library(), stream, m, k, dy.view(), dx.view(), dw.view(), key) ==
+  CHECK(layer.forward(library(), stream, m, k, x.view(), w.view(), y.view(), step_key) == device::status::success);
+  CHECK(layer.backward(library(), stream, m, k, dy.view(), dx.view(), dw.view(), step_key) ==
         device::status::success);
   cudaGraph_t graph{};
   cudaGraphExec_t ready{};

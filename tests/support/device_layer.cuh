@@ -18,7 +18,7 @@ using nibble::matrix_view;
 using nibble::product;
 namespace device = nibble::device;
 
-inline constexpr nibble::layer_key key{7, 3, 11};
+inline constexpr nibble::layer_key step_key{7, 3, 11};
 
 inline nibble::cublas::handle const& library() {
   static nibble::cublas::handle const handle;
@@ -67,8 +67,8 @@ template <class Recipe, product Mode, class T = float>
 int mismatches(device::linear_shape s) {
   tensors<T> expected(s), given(s);
   nibble::linear<Recipe, Mode> reference;
-  reference.forward(expected.x.view(), expected.w.view(), expected.y.view(), key, nibble::threads{2});
-  reference.backward(expected.dy.view(), expected.dx.view(), expected.dw.view(), key, nibble::threads{2});
+  reference.forward(expected.x.view(), expected.w.view(), expected.y.view(), step_key, nibble::threads{2});
+  reference.backward(expected.dy.view(), expected.dx.view(), expected.dw.view(), step_key, nibble::threads{2});
 
   on_device<T> x(given.x), w(given.w), dy(given.dy), y(given.y), dx(given.dx);
   on_device<float> dw(given.dw);
@@ -78,9 +78,9 @@ int mismatches(device::linear_shape s) {
   device::workspace const k{thrust::raw_pointer_cast(kept.data()), kept.size()},
       m{thrust::raw_pointer_cast(scratch.data()), scratch.size()};
   cuda::stream_ref const stream{cudaStream_t{}};
-  REQUIRE(layer.forward(library(), stream, m, k, x.view(), w.view(), y.view(), key) == device::status::success);
+  REQUIRE(layer.forward(library(), stream, m, k, x.view(), w.view(), y.view(), step_key) == device::status::success);
   thrust::fill(scratch.begin(), scratch.end(), std::uint8_t{0xFF});  // nothing in it lasts
-  REQUIRE(layer.backward(library(), stream, m, k, dy.view(), dx.view(), dw.view(), key) ==
+  REQUIRE(layer.backward(library(), stream, m, k, dy.view(), dx.view(), dw.view(), step_key) ==
           device::status::success);
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   return differences(y, expected.y) + differences(dx, expected.dx) + differences(dw, expected.dw);
