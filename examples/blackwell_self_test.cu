@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// For owners of a Blackwell GPU, ten seconds: every conversion instruction against the portable
+// For owners of a Blackwell GPU: every conversion instruction against the portable
 // path, how cvt.rs.satfinite.e2m1x4 uses its random bits, which no document says, the warp's matrix
 // product against its model, and whole quantizers against the host's bytes.
 //
