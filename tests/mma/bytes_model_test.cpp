@@ -12,6 +12,7 @@
 namespace {
 
 using namespace nibble;
+using fixture::fill_scales;
 __extension__ using wide = __int128;
 
 /// An element in units of 2^-16, by its fields.
@@ -90,11 +91,6 @@ void check_against_all() {
   CHECK(wrong<A, mxfp6_e2m3_block>() == 0);
   CHECK(wrong<A, mxfp6_e3m2_block>() == 0);
   CHECK(wrong<A, mxfp4_block>() == 0);
-}
-
-void fill_scales(fixture::warp_bytes& m, std::uint8_t byte) {
-  for (auto& row : m.scale_a) for (auto& scale : row) scale = byte;
-  for (auto& row : m.scale_b) for (auto& scale : row) scale = byte;
 }
 
 }  // namespace

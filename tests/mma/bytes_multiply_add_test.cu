@@ -13,62 +13,26 @@
 #include <nibble/quantizer.hpp>
 #include <nibble/scaling/power_of_two.hpp>
 
-#include "mma/warp_operands.hpp"
-#include "support/device_memory.cuh"
+#include "mma/loaded.cuh"
+#include "mma/warp_products.cuh"
 
 namespace {
 
 using namespace nibble;
-using fixture::warp_bytes;
-using fixture::warp_fragments;
+using fixture::differences, fixture::fill_scales, fixture::outcome, fixture::warp_bytes;
 
-/// One warp, one product.
-template <class A, class B, class Select>
-__global__ void multiply(warp_fragments* warps, bool* is_emulated) {
-  int const lane = static_cast<int>(threadIdx.x);
-  warp_fragments& mine = warps[blockIdx.x];
-  mma::multiply_add_bytes<A, B, Select>(mine.d[lane], mine.a[lane], mine.b[lane]);
-  *is_emulated = NIBBLE_HAS_MMA_BLOCK_SCALE == 0;
-}
-
-struct outcome {
-  std::vector<warp_fragments> got, expected;
-  bool is_emulated;
+template <class A, class B, class Select = mma::selector<>>
+struct atom {
+  using selector = Select;
+  __device__ static void multiply_add(mma::sum_fragment& d, mma::a_fragment const& a, mma::b_fragment const& b) {
+    mma::multiply_add_bytes<A, B, Select>(d, a, b);
+  }
+  static void model(fixture::warp_fragments& warp) { mma::model_bytes<A, B, Select>(warp.d, warp.a, warp.b); }
 };
 
 template <class A, class B, class Select = mma::selector<>>
 outcome run(std::vector<warp_bytes> const& cases) {
-  outcome result;
-  for (auto const& m : cases) result.got.push_back(fixture::fragments_of(m, Select::lane_a, Select::lane_b));
-  result.expected = result.got;
-  for (auto& warp : result.expected) mma::model_bytes<A, B, Select>(warp.d, warp.a, warp.b);
-  thrust::device_vector<warp_fragments> warps(result.got.begin(), result.got.end());
-  thrust::device_vector<bool> is_emulated(1);
-  multiply<A, B, Select><<<static_cast<unsigned>(cases.size()), 32>>>(
-      thrust::raw_pointer_cast(warps.data()), thrust::raw_pointer_cast(is_emulated.data()));
-  REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
-  result.got = fixture::copied(warps);
-  result.is_emulated = is_emulated[0];
-  return result;
-}
-
-/// Sums that differ in their bits, any NaN being equal to any other.
-int differences(outcome const& o) {
-  int count = 0;
-  for (std::size_t i = 0; i < o.got.size(); ++i) {
-    for (int lane = 0; lane < 32; ++lane) {
-      for (int value = 0; value < 4; ++value) {
-        float const got = o.got[i].d[lane].values[value], need = o.expected[i].d[lane].values[value];
-        count += !(std::isnan(got) && std::isnan(need)) && std::memcmp(&got, &need, 4) != 0;
-      }
-    }
-  }
-  return count;
-}
-
-void fill_scales(warp_bytes& m, std::uint8_t byte) {
-  std::memset(m.scale_a, byte, sizeof(m.scale_a));
-  std::memset(m.scale_b, byte, sizeof(m.scale_b));
+  return fixture::products<atom<A, B, Select>>(cases);
 }
 
 template <class Block>
@@ -107,29 +71,10 @@ constexpr bool is_fp8 = Block::element_type::format.width() == 8;
 template <class Block>
 constexpr std::uint32_t highest = Block::element_type::format.max_code();
 
-/// Sums that are farther from the model's than 2^-19 of the terms' magnitudes.
 template <class A, class B>
 int far_off(std::vector<warp_bytes> const& cases, outcome const& o) {
-  int count = 0;
-  for (std::size_t i = 0; i < cases.size(); ++i) {
-    auto magnitudes = cases[i];
-    auto const positive = [](auto& rows, std::uint8_t mask) {
-      for (auto& row : rows) for (auto& byte : row) byte &= mask;
-    };
-    positive(magnitudes.a, byte_for<A>(A::element_type::format.magnitude_mask()));
-    positive(magnitudes.b, byte_for<B>(B::element_type::format.magnitude_mask()));
-    for (auto& row : magnitudes.d) for (auto& value : row) value = std::fabs(value);
-    auto bound = fixture::fragments_of(magnitudes);
-    mma::model_bytes<A, B>(bound.d, bound.a, bound.b);
-    for (int lane = 0; lane < 32; ++lane) {
-      for (int value = 0; value < 4; ++value) {
-        double const error = static_cast<double>(o.got[i].d[lane].values[value]) -
-                             static_cast<double>(o.expected[i].d[lane].values[value]);
-        count += !(std::abs(error) <= 0x1p-19 * static_cast<double>(bound.d[lane].values[value]));
-      }
-    }
-  }
-  return count;
+  return fixture::far_off<atom<A, B>>(cases, o, byte_for<A>(A::element_type::format.magnitude_mask()),
+                                      byte_for<B>(B::element_type::format.magnitude_mask()));
 }
 
 /// Any finite elements: near the model, and it bit for bit where no element is FP8.
@@ -181,28 +126,9 @@ using mx4 = quantizer<mxfp4_block, scaling::power_of_two<>>;
 template <class View>
 __global__ void compare(View view, matrix_index row, matrix_index column, int* different) {
   using element = typename View::block_type::element_type;
-  auto const a = mma::load_a_bytes(view, row, column);
-  auto const b = mma::load_b_bytes(view, row, column);
-  int const lane = static_cast<int>(threadIdx.x);
-  int wrong = 0;
-  auto const byte = [&](mma::operand_index at) -> std::uint32_t {
-    matrix_index const r = row + at.outer, c = column + at.k;
-    return r < view.rows() && c < view.columns() ? mma::byte_of<element>::from(element(view.codes(r, c))) : 0u;
-  };
-  for (int word = 0; word < 4; ++word) {
-    for (int i = 0; i < 4; ++i) {
-      wrong += (a.words[word] >> (8 * i) & 255u) != byte(mma::fragments<8>::a({lane, word, i}));
-      if (word < 2) wrong += (b.words[word] >> (8 * i) & 255u) != byte(mma::fragments<8>::b({lane, word, i}));
-    }
-  }
-  auto const scale = [&](matrix_index r, matrix_index block) -> std::uint32_t {
-    return r < view.rows() && block * 32 < view.columns() ? view.scale(r, block).bits() : 0u;
-  };
-  for (int i = 0; i < 4; ++i) {
-    wrong += (a.scales >> (8 * i) & 255u) != scale(row + lane / 4 + 8 * (lane % 2), column / 32 + i);
-    wrong += (b.scales >> (8 * i) & 255u) != scale(row + lane / 4, column / 32 + i);
-  }
-  atomicAdd(different, wrong);
+  auto const code = [&](matrix_index r, matrix_index c) { return mma::byte_of<element>::from(element(view.codes(r, c))); };
+  atomicAdd(different, fixture::wrong_in_lane<8>(mma::load_a_bytes(view, row, column),
+                                                 mma::load_b_bytes(view, row, column), view, row, column, code));
 }
 
 template <class Quantizer, class ScaleLayout>

@@ -10,6 +10,7 @@
 #include <nibble/quantizer.hpp>
 #include <nibble/scaling/power_of_two.hpp>
 
+#include "mma/loaded.cuh"
 #include "support/device_memory.cuh"
 
 namespace {
@@ -21,32 +22,9 @@ using plain = cuda::std::layout_right;
 /// Loads at (row, column) and compares with the view, element by element; counts differences.
 template <class View>
 __global__ void compare(View view, matrix_index row, matrix_index column, int* different) {
-  auto const a = mma::load_a(view, row, column);
-  auto const b = mma::load_b(view, row, column);
-  int const lane = static_cast<int>(threadIdx.x);
-  int wrong = 0;
-  auto const code = [&](mma::operand_index at) -> std::uint32_t {
-    matrix_index const r = row + at.outer, c = column + at.k;
-    return r < view.rows() && c < view.columns() ? fp4_e2m1(view.codes(r, c)).bits() : 0u;
-  };
-  for (int word = 0; word < 4; ++word) {
-    for (int i = 0; i < 8; ++i) {
-      wrong += (a.words[word] >> (4 * i) & 15u) != code(mma::fragments<4>::a({lane, word, i}));
-      if (word < 2) {
-        wrong += (b.words[word] >> (4 * i) & 15u) != code(mma::fragments<4>::b({lane, word, i}));
-      }
-    }
-  }
-  constexpr matrix_index size = View::block_type::size;
-  auto const scale = [&](matrix_index r, matrix_index block) -> std::uint32_t {
-    return r < view.rows() && block * size < view.columns() ? view.scale(r, block).bits() : 0u;
-  };
-  for (int byte = 0; byte < 4; ++byte) {
-    matrix_index const block = column / size + byte;
-    wrong += (a.scales >> (8 * byte) & 255u) != scale(row + lane / 4 + 8 * (lane % 2), block);
-    wrong += (b.scales >> (8 * byte) & 255u) != scale(row + lane / 4, block);
-  }
-  atomicAdd(different, wrong);
+  auto const code = [&](matrix_index r, matrix_index c) { return fp4_e2m1(view.codes(r, c)).bits(); };
+  atomicAdd(different, fixture::wrong_in_lane<4>(mma::load_a(view, row, column), mma::load_b(view, row, column),
+                                                 view, row, column, code));
 }
 
 template <class View>

@@ -99,8 +99,7 @@ TEST_CASE("one code against one code reaches one sum, for every row, k and colum
   for (int row = 0; row < 16; ++row) {
     for (int k = 0; k < 64; ++k) {
       fixture::warp_matrices m;
-      for (auto& scales : m.scale_a) std::fill(std::begin(scales), std::end(scales), 0x38);
-      for (auto& scales : m.scale_b) std::fill(std::begin(scales), std::end(scales), 0x38);
+      fixture::fill_scales(m, 0x38);
       m.a[row][k] = 2;
       for (int column = 0; column < 8; ++column) m.b[column][k] = static_cast<std::uint8_t>(column);
       auto const result = multiplied<nvfp4_block>(m);

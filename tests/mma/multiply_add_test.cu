@@ -9,85 +9,30 @@
 
 #include <nibble/mma/multiply_add.cuh>
 
-#include "mma/warp_operands.hpp"
-#include "support/device_memory.cuh"
+#include "mma/warp_products.cuh"
 
 namespace {
 
 using namespace nibble;
-using fixture::warp_fragments;
-using fixture::warp_matrices;
+using fixture::differences, fixture::fill_scales, fixture::outcome, fixture::warp_matrices;
 
-/// One warp, one product.
-template <class Block, class Select>
-__global__ void multiply(warp_fragments* warps, bool* is_emulated) {
-  int const lane = static_cast<int>(threadIdx.x);
-  warp_fragments& mine = warps[blockIdx.x];
-  mma::multiply_add<Block, Select>(mine.d[lane], mine.a[lane], mine.b[lane]);
-  *is_emulated = NIBBLE_HAS_MMA_BLOCK_SCALE == 0;
-}
-
-struct outcome {
-  std::vector<warp_fragments> got, expected;
-  bool is_emulated;
+template <class Block, class Select = mma::selector<>>
+struct atom {
+  using selector = Select;
+  __device__ static void multiply_add(mma::sum_fragment& d, mma::a_fragment const& a, mma::b_fragment const& b) {
+    mma::multiply_add<Block, Select>(d, a, b);
+  }
+  static void model(fixture::warp_fragments& warp) { mma::model<Block, Select>(warp.d, warp.a, warp.b); }
 };
 
 template <class Block, class Select = mma::selector<>>
 outcome run(std::vector<warp_matrices> const& cases) {
-  outcome result;
-  for (auto const& m : cases) result.got.push_back(fixture::fragments_of(m, Select::lane_a, Select::lane_b));
-  result.expected = result.got;
-  for (auto& warp : result.expected) mma::model<Block, Select>(warp.d, warp.a, warp.b);
-  thrust::device_vector<warp_fragments> warps(result.got.begin(), result.got.end());
-  thrust::device_vector<bool> is_emulated(1);
-  multiply<Block, Select><<<static_cast<unsigned>(cases.size()), 32>>>(
-      thrust::raw_pointer_cast(warps.data()), thrust::raw_pointer_cast(is_emulated.data()));
-  REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
-  result.got = fixture::copied(warps);
-  result.is_emulated = is_emulated[0];
-  return result;
+  return fixture::products<atom<Block, Select>>(cases);
 }
 
-/// Sums that differ in their bits, any NaN being equal to any other.
-int differences(outcome const& o) {
-  int count = 0;
-  for (std::size_t i = 0; i < o.got.size(); ++i) {
-    for (int lane = 0; lane < 32; ++lane) {
-      for (int value = 0; value < 4; ++value) {
-        float const got = o.got[i].d[lane].values[value], need = o.expected[i].d[lane].values[value];
-        count += !(std::isnan(got) && std::isnan(need)) && std::memcmp(&got, &need, 4) != 0;
-      }
-    }
-  }
-  return count;
-}
-
-/// Sums farther than 2^-19 of the terms' magnitudes from the model's: twice the bound stated for the
-/// emulation, four bits of room for the instruction's own order.
 template <class Block>
 int far_off(std::vector<warp_matrices> const& cases, outcome const& o) {
-  int count = 0;
-  for (std::size_t i = 0; i < cases.size(); ++i) {
-    auto of_magnitudes = cases[i];
-    for (auto& row : of_magnitudes.a) for (auto& code : row) code &= 7u;
-    for (auto& row : of_magnitudes.b) for (auto& code : row) code &= 7u;
-    for (auto& row : of_magnitudes.d) for (auto& value : row) value = std::fabs(value);
-    auto bound = fixture::fragments_of(of_magnitudes);
-    mma::model<Block>(bound.d, bound.a, bound.b);
-    for (int lane = 0; lane < 32; ++lane) {
-      for (int value = 0; value < 4; ++value) {
-        double const error = static_cast<double>(o.got[i].d[lane].values[value]) -
-                             static_cast<double>(o.expected[i].d[lane].values[value]);
-        count += !(std::abs(error) <= 0x1p-19 * static_cast<double>(bound.d[lane].values[value]));
-      }
-    }
-  }
-  return count;
-}
-
-void fill_scales(warp_matrices& m, std::uint8_t byte) {
-  std::memset(m.scale_a, byte, sizeof(m.scale_a));
-  std::memset(m.scale_b, byte, sizeof(m.scale_b));
+  return fixture::far_off<atom<Block>>(cases, o, 7, 7);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #include <nibble/mma/fragment.hpp>
 
@@ -75,6 +76,13 @@ inline warp_fragments fragments_of(warp_bytes const& m, int lane_a = 0, int lane
     }
   }
   return result;
+}
+
+/// The same byte in every scale.
+template <class Matrices>
+void fill_scales(Matrices& m, std::uint8_t byte) {
+  std::memset(m.scale_a, byte, sizeof(m.scale_a));
+  std::memset(m.scale_b, byte, sizeof(m.scale_b));
 }
 
 /// D out of its fragments, by the same formulas.
