@@ -263,19 +263,14 @@ void sweep() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  int device = 0;
-  cudaDeviceProp properties{};
-  if (cudaGetDevice(&device) != cudaSuccess ||
-      cudaGetDeviceProperties(&properties, device) != cudaSuccess) {
-    std::puts("no CUDA device");
-    return 77;
-  }
+  auto const card = device_measure::card();
+  if (!card) return 77;
   int driver = 0;
   cudaDriverGetVersion(&driver);
   bool const is_sweep = argc == 2 && std::strcmp(argv[1], "sweep") == 0;
   matrix_index const rows = argc > 2 ? std::atoll(argv[1]) : 16384;
   matrix_index const columns = argc > 2 ? std::atoll(argv[2]) : 16384;
-  std::printf("%s, driver API %d\n", properties.name, driver);
+  std::printf("%s, driver API %d\n", card->name, driver);
   if (is_sweep) {
     sweep();
   } else {

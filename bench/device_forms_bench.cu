@@ -65,11 +65,7 @@ void report_groups(matrix_view<bf16> const& in, int groups) {
 }  // namespace
 
 int main() {
-  int devices = 0;
-  if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) {
-    std::puts("no CUDA device");
-    return 77;
-  }
+  if (!device_measure::card()) return 77;
   thrust::device_vector<bf16> values(tall * wide), copy(tall * wide);
   bf16* const first = thrust::raw_pointer_cast(values.data());
   fill<<<tall * wide / 256, 256>>>(first);

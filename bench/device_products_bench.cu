@@ -21,7 +21,7 @@
 namespace {
 
 using namespace nibble;
-using device_measure::require;
+using device_measure::random_matrix, device_measure::raw, device_measure::require;
 
 /// A product takes longer than a quantization.
 template <class Launch>
@@ -30,45 +30,14 @@ double milliseconds(Launch const& launch) {
 }
 
 template <class T>
-T* raw(thrust::device_vector<T>& v) {
-  return thrust::raw_pointer_cast(v.data());
-}
-template <class T>
 matrix_view<T> view_of(thrust::device_vector<T>& v, matrix_index rows, matrix_index columns) {
   return *make_matrix_view(cuda::std::span<T>(raw(v), v.size()), rows, columns);
 }
 
-/// Numbers of many magnitudes, no ties to speak of.
-thrust::device_vector<bf16> random_matrix(matrix_index rows, matrix_index columns, std::uint64_t seed) {
-  std::vector<bf16> host(static_cast<std::size_t>(rows * columns));
-  random::philox4x32<7> const source{seed, 2};
-  for (std::size_t i = 0; i < host.size(); i += 4) {
-    auto const words = source(i / 4);
-    for (std::size_t j = 0; j < 4 && i + j < host.size(); ++j) {
-      double const u = (words.value[j] & 0xFFFF) * 0x1p-15 - 1;
-      host[i + j] = bf16(static_cast<float>(u * (1 << (words.value[j] >> 29))));
-    }
-  }
-  return thrust::device_vector<bf16>(host.begin(), host.end());
-}
-
-struct stored_codes {
-  quantized_shape<nvfp4_block> shape;
-  thrust::device_vector<std::uint8_t> codes;
-  thrust::device_vector<fp8_e4m3> scales;
-  thrust::device_vector<float> amax;
-
+struct stored_codes : device_measure::device_matrix<nvfp4_block, cuda::std::layout_right> {
   stored_codes(matrix_view<bf16> const& in, cuda::stream_ref stream)
-      : shape(shape_for<quantizer<>>(in.extent(0), in.extent(1))),
-        codes(static_cast<std::size_t>(shape.code_bytes())),
-        scales(static_cast<std::size_t>(shape.scale_count())),
-        amax(1) {
+      : device_matrix(shape_for<quantizer<>>(in.extent(0), in.extent(1))) {
     require(device::quantize(stream, in, view(), quantizer<>{}), "quantize");
-  }
-  quantized_view<nvfp4_block> view() {
-    return *make_quantized_view<nvfp4_block>(cuda::std::span<std::uint8_t>(raw(codes), codes.size()),
-                                             cuda::std::span<fp8_e4m3>(raw(scales), scales.size()),
-                                             cuda::std::span<float>(raw(amax), 1), shape);
   }
   /// Rows 0 to rows - 1 on the host.
   quantized_by<quantizer<>> first_rows(matrix_index rows) {
@@ -141,14 +110,9 @@ int main(int argc, char** argv) {
   matrix_index const tokens = argc > 3 ? std::atoll(argv[1]) : 8192;
   matrix_index const inputs = argc > 3 ? std::atoll(argv[2]) : 4096;
   matrix_index const outputs = argc > 3 ? std::atoll(argv[3]) : 4096;
-  int device_number = 0;
-  cudaDeviceProp properties{};
-  if (cudaGetDevice(&device_number) != cudaSuccess ||
-      cudaGetDeviceProperties(&properties, device_number) != cudaSuccess) {
-    std::puts("no CUDA device");
-    return 77;
-  }
-  std::printf("%s, cuBLASLt %zu, %lld tokens x %lld inputs x %lld outputs\n", properties.name,
+  auto const card = device_measure::card();
+  if (!card) return 77;
+  std::printf("%s, cuBLASLt %zu, %lld tokens x %lld inputs x %lld outputs\n", card->name,
               cublasLtGetVersion(), static_cast<long long>(tokens), static_cast<long long>(inputs),
               static_cast<long long>(outputs));
   cublas::handle const handle;

@@ -19,27 +19,8 @@
 namespace {
 
 using namespace nibble;
-using device_measure::require;
+using device_measure::random_matrix, device_measure::raw, device_measure::require;
 using layout_type = layout::scale_tile_128x4;
-
-template <class T>
-T* raw(thrust::device_vector<T>& v) {
-  return thrust::raw_pointer_cast(v.data());
-}
-
-thrust::device_vector<bf16> random_matrix(matrix_index rows, matrix_index columns,
-                                          std::uint64_t seed) {
-  std::vector<bf16> host(static_cast<std::size_t>(rows * columns));
-  random::philox4x32<7> const source{seed, 2};
-  for (std::size_t i = 0; i < host.size(); i += 4) {
-    auto const words = source(i / 4);
-    for (std::size_t j = 0; j < 4 && i + j < host.size(); ++j) {
-      double const u = (words.value[j] & 0xFFFF) * 0x1p-15 - 1;
-      host[i + j] = bf16(static_cast<float>(u * (1 << (words.value[j] >> 29))));
-    }
-  }
-  return thrust::device_vector<bf16>(host.begin(), host.end());
-}
 
 struct grouped {
   device_measure::device_matrix<nvfp4_block, layout_type> memory;
@@ -71,15 +52,10 @@ int main(int argc, char** argv) {
   };
   matrix_index const experts = argument(1, 8), tokens = argument(2, 16384),
                      inputs = argument(3, 4096), outputs = argument(4, 4096);
-  int device_number = 0;
-  cudaDeviceProp properties{};
-  if (cudaGetDevice(&device_number) != cudaSuccess ||
-      cudaGetDeviceProperties(&properties, device_number) != cudaSuccess) {
-    std::puts("no CUDA device");
-    return 77;
-  }
+  auto const card = device_measure::card();
+  if (!card) return 77;
   std::printf("%s, cuBLASLt %zu, %lld experts, %lld tokens x %lld inputs x %lld outputs\n",
-              properties.name, cublasLtGetVersion(), static_cast<long long>(experts),
+              card->name, cublasLtGetVersion(), static_cast<long long>(experts),
               static_cast<long long>(tokens), static_cast<long long>(inputs),
               static_cast<long long>(outputs));
   cuda::stream_ref const stream{cudaStream_t{}};

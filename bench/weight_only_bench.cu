@@ -225,17 +225,12 @@ void measure_square(cudaStream_t stream, vendor const& cublas, int size) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  int count = 0;
-  cudaDeviceProp properties{};
-  if (cudaGetDeviceCount(&count) != cudaSuccess || count == 0) {
-    std::puts("no CUDA device");
-    return 77;
-  }
-  cudaGetDeviceProperties(&properties, 0);
+  auto const card = device_measure::card();
+  if (!card) return 77;
   cudaStream_t stream{};
   require(cudaStreamCreate(&stream) == cudaSuccess, "a stream");
   double const speed = copy_speed(stream);
-  std::printf("%s, copy %.2f TB/s\n", properties.name, speed * 1e-6);
+  std::printf("%s, copy %.2f TB/s\n", card->name, speed * 1e-6);
   vendor const cublas(stream);
   if (argc == 3) {
     measure(stream, cublas, speed, std::atoi(argv[1]), std::atoi(argv[2]));
