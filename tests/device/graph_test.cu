@@ -92,11 +92,11 @@ TEST_CASE(
     codes.push_back(made.codes.inside());
     fixture::matrix<> expected_back(rows, columns);
     dequantize(expected.view(), expected_back.view(), on_host);
-    using bytes = fixture::guarded_matrix<nvfp4_block>;
-    CHECK(bytes::bytes_unlike(back.inside(), expected_back.values.data()) + !back.guards_hold() ==
+    CHECK(fixture::bytes_unlike(back.inside(), expected_back.values.data()) +
+              !back.guards_hold() ==
           0);
-    CHECK(bytes::bytes_unlike(tiles.inside(),
-                              quantized<tiled>(values.view(), on_host).scales().data()) +
+    CHECK(fixture::bytes_unlike(tiles.inside(),
+                                quantized<tiled>(values.view(), on_host).scales().data()) +
               !tiles.guards_hold() ==
           0);
     quantized_matrix<nvfp4_block> expected_turned(turned.shape);

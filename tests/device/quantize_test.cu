@@ -2,7 +2,6 @@
 // The device's bytes are the host's, for every policy, shape and layout.
 #include <doctest/doctest.h>
 
-#include <cstring>
 #include <vector>
 
 #include <nibble/device/dequantize.cuh>
@@ -28,19 +27,7 @@ int different_bytes(fixture::matrix<T> const& values, Quantizer const& q) {
   matrix_view<T const> const in(thrust::raw_pointer_cast(on_device.data()), {view.extents(), strides});
   fixture::device_matrix<Quantizer, ScaleLayout> out(expected.shape());
   CHECK(device::quantize(cuda::stream_ref{cudaStream_t{}}, in, out.view(), q) == device::status::success);
-  REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
-
-  int differences = 0;
-  auto const compare = [&](void const* a, void const* b, std::size_t size) {
-    for (std::size_t i = 0; i < size; ++i) {
-      differences += static_cast<char const*>(a)[i] != static_cast<char const*>(b)[i];
-    }
-  };
-  auto const codes = fixture::copied(out.codes), scales = fixture::copied(out.scale_bytes);
-  auto const amax = fixture::copied(out.amax);
-  compare(codes.data(), expected.code_bytes().data(), codes.size());
-  compare(scales.data(), expected.scales().data(), scales.size());
-  compare(amax.data(), expected.amax().data(), amax.size() * sizeof(float));
+  int const differences = out.different_bytes(expected);
 
   // And back.
   fixture::matrix<> host_back(values.rows, values.columns);
@@ -51,9 +38,7 @@ int different_bytes(fixture::matrix<T> const& values, Quantizer const& q) {
   CHECK(device::dequantize(cuda::stream_ref{cudaStream_t{}}, out.view(), back_view, q) ==
         device::status::success);
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
-  auto const device_back = fixture::copied(back);
-  compare(device_back.data(), host_back.values.data(), device_back.size() * sizeof(float));
-  return differences;
+  return differences + fixture::bytes_unlike(fixture::copied(back), host_back.values.data());
 }
 
 /// Contiguous and strided matrices, whole and ragged: every kernel that the launcher may choose.

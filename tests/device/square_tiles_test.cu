@@ -2,8 +2,6 @@
 // Tiles of 128x128 shared by a block of threads: the host's bytes, made and turned.
 #include <doctest/doctest.h>
 
-#include <cstring>
-
 #include <nibble/device/quantize.cuh>
 #include <nibble/device/transpose.cuh>
 #include <nibble/nibble.hpp>
@@ -19,16 +17,6 @@ using namespace nibble;
 using squares = quantizer<fp8_block, scaling::amax<scaling::tile::square, tensor_scale::none>>;
 using drawn = quantizer<fp8_block, scaling::amax<scaling::tile::square, tensor_scale::none>, rounding::stochastic<>>;
 
-template <class Shown, class Expected>
-int different(Shown& shown, Expected const& expected) {
-  auto const codes = fixture::copied(shown.codes), scales = fixture::copied(shown.scale_bytes);
-  REQUIRE(codes.size() == expected.code_bytes().size());
-  REQUIRE(scales.size() == expected.scales().size() * sizeof(expected.scales()[0]));
-  int wrong = fixture::copied(shown.amax) != expected.amax();
-  for (std::size_t i = 0; i < codes.size(); ++i) wrong += codes[i] != expected.code_bytes()[i];
-  return wrong + (std::memcmp(scales.data(), expected.scales().data(), scales.size()) != 0);
-}
-
 /// Bytes of a matrix, and of its tiles turned, that differ between the host and the device.
 template <class Quantizer, class T>
 int different_tiles(fixture::matrix<T> const& values, Quantizer const& q) {
@@ -42,8 +30,7 @@ int different_tiles(fixture::matrix<T> const& values, Quantizer const& q) {
   cuda::stream_ref const stream{cudaStream_t{}};
   REQUIRE(device::quantize(stream, in, made.view(), q) == device::status::success);
   REQUIRE(device::transpose_tiles<Quantizer>(stream, made.view(), moved.view()) == device::status::success);
-  REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
-  return different(made, expected) + different(moved, turned);
+  return made.different_bytes(expected) + moved.different_bytes(turned);
 }
 
 }  // namespace

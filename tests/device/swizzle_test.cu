@@ -31,11 +31,10 @@ int different_bytes(matrix_index rows, matrix_index columns, std::size_t shift =
   CHECK(device::swizzle(fixture::default_stream, source, target) == device::status::success);
   CHECK(device::unswizzle(fixture::default_stream, target, returned) == device::status::success);
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
-  using fixture::guarded_matrix;
   auto const got = back.inside();
-  return guarded_matrix<nvfp4_block>::bytes_unlike(tiles.inside(), expected.scales().data()) +
-         guarded_matrix<nvfp4_block>::bytes_unlike(
-             {got.begin() + static_cast<long>(shift), got.end()}, plain.scales().data()) +
+  return fixture::bytes_unlike(tiles.inside(), expected.scales().data()) +
+         fixture::bytes_unlike(std::vector(got.begin() + static_cast<long>(shift), got.end()),
+                               plain.scales().data()) +
          !tiles.guards_hold() + !back.guards_hold();
 }
 

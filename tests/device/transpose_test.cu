@@ -2,8 +2,6 @@
 // Square tiles turned on the device: the host's bytes, padding included.
 #include <doctest/doctest.h>
 
-#include <cstring>
-
 #include <nibble/device/quantize.cuh>
 #include <nibble/device/transpose.cuh>
 #include <nibble/nibble.hpp>
@@ -29,15 +27,7 @@ int mismatches(matrix_index rows, matrix_index columns) {
   cuda::stream_ref const stream{cudaStream_t{}};
   REQUIRE(device::quantize(stream, view, first.view(), Q{}) == device::status::success);
   REQUIRE(device::transpose_tiles<Q>(stream, first.view(), turned.view()) == device::status::success);
-  REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
-  auto const codes = fixture::copied(turned.codes), scales = fixture::copied(turned.scale_bytes);
-  auto const amax = fixture::copied(turned.amax);
-  int wrong = codes.size() != expected.code_bytes().size();
-  for (std::size_t i = 0; i < codes.size(); ++i) wrong += codes[i] != expected.code_bytes()[i];
-  auto const* const want = reinterpret_cast<std::uint8_t const*>(expected.scales().data());
-  for (std::size_t i = 0; i < scales.size(); ++i) wrong += scales[i] != want[i];
-  if (Q::outer::bound > 0) wrong += amax != expected.amax();
-  return wrong;
+  return turned.different_bytes(expected);
 }
 
 using squares = quantizer<nvfp4_block, scaling::amax<scaling::tile::square>>;

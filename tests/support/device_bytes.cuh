@@ -101,14 +101,6 @@ struct guarded_matrix {
     differences += bytes_unlike(scales.inside(), host.scales().data());
     return differences + bytes_unlike(amax.inside(), host.amax().data());
   }
-
-  static int bytes_unlike(std::vector<std::uint8_t> const& got, void const* expected) {
-    int differences = 0;
-    for (std::size_t i = 0; i != got.size(); ++i) {
-      differences += got[i] != static_cast<std::uint8_t const*>(expected)[i];
-    }
-    return differences;
-  }
 };
 
 }  // namespace fixture

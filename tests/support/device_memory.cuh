@@ -15,6 +15,22 @@
 
 namespace fixture {
 
+template <class T>
+std::vector<T> copied(thrust::device_vector<T> const& from) {
+  thrust::host_vector<T> const host = from;
+  return {host.begin(), host.end()};
+}
+
+template <class T>
+int bytes_unlike(std::vector<T> const& got, void const* expected) {
+  int differences = 0;
+  for (std::size_t i = 0; i != got.size() * sizeof(T); ++i) {
+    differences += reinterpret_cast<std::uint8_t const*>(got.data())[i] !=
+                   static_cast<std::uint8_t const*>(expected)[i];
+  }
+  return differences;
+}
+
 /// A quantized matrix in device memory, filled with poison.
 template <class Quantizer, class ScaleLayout>
 struct device_matrix {
@@ -39,12 +55,17 @@ struct device_matrix {
     REQUIRE(made.has_value());
     return *made;
   }
-};
 
-template <class T>
-std::vector<T> copied(thrust::device_vector<T> const& from) {
-  thrust::host_vector<T> const host = from;
-  return {host.begin(), host.end()};
-}
+  /// How many bytes are not the host's: codes, scales with their padding, amaxes.
+  int different_bytes(nibble::quantized_matrix<block, ScaleLayout> const& host) const {
+    REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+    REQUIRE(codes.size() == host.code_bytes().size());
+    REQUIRE(scale_bytes.size() == host.scales().size() * sizeof(scale));
+    REQUIRE(amax.size() == host.amax().size());
+    return bytes_unlike(copied(codes), host.code_bytes().data()) +
+           bytes_unlike(copied(scale_bytes), host.scales().data()) +
+           bytes_unlike(copied(amax), host.amax().data());
+  }
+};
 
 }  // namespace fixture
