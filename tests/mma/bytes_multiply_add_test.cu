@@ -9,6 +9,7 @@
 
 #include <nibble/mma/bytes_model.hpp>
 #include <nibble/mma/bytes_multiply_add.cuh>
+#include <nibble/mma/load.cuh>
 #include <nibble/part.hpp>
 #include <nibble/quantizer.hpp>
 #include <nibble/scaling/power_of_two.hpp>
@@ -127,8 +128,8 @@ template <class View>
 __global__ void compare(View view, matrix_index row, matrix_index column, int* different) {
   using element = typename View::block_type::element_type;
   auto const code = [&](matrix_index r, matrix_index c) { return mma::byte_of<element>::from(element(view.codes(r, c))); };
-  atomicAdd(different, fixture::wrong_in_lane<8>(mma::load_a_bytes(view, row, column),
-                                                 mma::load_b_bytes(view, row, column), view, row, column, code));
+  atomicAdd(different, fixture::wrong_in_lane<8>(mma::load_a<8>(view, row, column),
+                                                 mma::load_b<8>(view, row, column), view, row, column, code));
 }
 
 template <class Quantizer, class ScaleLayout>

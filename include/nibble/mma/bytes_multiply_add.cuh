@@ -4,7 +4,6 @@
 #pragma once
 
 #include "nibble/mma/bytes.hpp"
-#include "nibble/mma/load.cuh"
 #include "nibble/mma/multiply_add.cuh"
 
 namespace nibble::mma {
@@ -24,13 +23,8 @@ __device__ __forceinline__ void emulate_bytes(sum_fragment& d, a_fragment const&
   constexpr int exponent = -halves_exponent<BlockA::element_type::format> -
                            halves_exponent<BlockB::element_type::format>;
   constexpr auto undo = static_cast<float>(std::uint64_t{1} << exponent);
-  int const lane = static_cast<int>(threadIdx.x) % warp_size;
-  int const quad = lane & ~3, first_column = 2 * (lane % 4);
   std::uint32_t scales_a[2], scales_b[2];
-  for (int i = 0; i < 2; ++i) {
-    scales_a[i] = __shfl_sync(0xFFFF'FFFFu, a.scales, quad + 2 * Select::lane_a + i);
-    scales_b[i] = __shfl_sync(0xFFFF'FFFFu, b.scales, 4 * (first_column + i) + Select::lane_b);
-  }
+  exchange_scales<Select>(a, b, scales_a, scales_b);
   float sums[4] = {};
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
@@ -49,29 +43,6 @@ __device__ __forceinline__ void emulate_bytes(sum_fragment& d, a_fragment const&
 }
 
 #endif  // NIBBLE_HAS_MMA_F16
-
-/// The four elements of a row from `column` on, a multiple of 4, in bytes; zeros beyond the matrix's
-/// blocks.
-template <class View>
-[[nodiscard]] __device__ __forceinline__ std::uint32_t load_bytes(View const& from,
-                                                                  matrix_index row,
-                                                                  matrix_index column) {
-  using element = typename View::block_type::element_type;
-  constexpr matrix_index size = View::block_type::size, width = element::format.width();
-  if (row >= from.rows() || column >= nibble::detail::ceil_div(from.columns(), size) * size) {
-    return 0;
-  }
-  auto const handle = from.codes.data_handle();
-  std::uint8_t const* const start =
-      handle.bytes + (handle.first + row * from.codes.stride(0) + column) * width / 8;
-  std::uint32_t packed = 0;
-  if (width == 8 && reinterpret_cast<std::uintptr_t>(start) % 4 == 0) {
-    packed = *reinterpret_cast<std::uint32_t const*>(start);
-  } else {
-    for (int i = 0; i < width / 2; ++i) packed |= std::uint32_t{start[i]} << (8 * i);
-  }
-  return byte_of<element>::spread(packed);
-}
 
 }  // namespace detail
 
@@ -101,38 +72,6 @@ __device__ __forceinline__ void multiply_add_bytes([[maybe_unused]] sum_fragment
 #elif NIBBLE_HAS_DEVICE
   static_assert(BlockA::size == 0, "got a target below sm_80; the atom needs tensor cores");
 #endif
-}
-
-/// This lane's share of the 16 rows from `row` and the 32 columns from `column`, a multiple of 32.
-///
-/// shape   view: a quantized_view of blocks of MX, any scale layout; rows and columns beyond it count
-///         as zeros. Byte i of the words of scales, in every lane that a selector may name, is the
-///         scale of the i-th block from `column` on.
-template <class View>
-[[nodiscard]] __device__ __forceinline__ a_fragment load_a_bytes(View const& from, matrix_index row,
-                                                                 matrix_index column) {
-  int const lane = static_cast<int>(threadIdx.x) % warp_size;
-  a_fragment result;
-  for (int word = 0; word < 4; ++word) {
-    operand_index const at = fragments<8>::a({lane, word, 0});
-    result.words[word] = detail::load_bytes(from, row + at.outer, column + at.k);
-  }
-  result.scales = load_scales(from, row + scale_row(lane), column / 32);
-  return result;
-}
-
-/// This lane's share of B, given as B^T: the 8 rows from `row` of a matrix with blocks along k.
-template <class View>
-[[nodiscard]] __device__ __forceinline__ b_fragment load_b_bytes(View const& from, matrix_index row,
-                                                                 matrix_index column) {
-  int const lane = static_cast<int>(threadIdx.x) % warp_size;
-  b_fragment result;
-  for (int word = 0; word < 2; ++word) {
-    operand_index const at = fragments<8>::b({lane, word, 0});
-    result.words[word] = detail::load_bytes(from, row + at.outer, column + at.k);
-  }
-  result.scales = load_scales(from, row + scale_column(lane), column / 32);
-  return result;
 }
 
 }  // namespace nibble::mma

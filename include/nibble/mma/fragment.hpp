@@ -26,8 +26,9 @@ struct sum_fragment {
   float values[4];
 };
 
-/// Which lanes' words of scales count, and, where a scale serves 32 elements, which of their bytes. Words for later steps may so lie in the other lanes of a quad. (A type, because nvcc 13.0
-/// cannot launch kernels whose template arguments are objects.)
+/// Which lanes' words of scales count, and, where a scale serves 32 elements, which of their bytes.
+/// Words for later steps may so lie in the other lanes of a quad. (A type, because nvcc 13.0 cannot
+/// launch kernels whose template arguments are objects.)
 ///
 /// shape   LaneA: 0 or 1, for lanes 0, 1 or lanes 2, 3 of each quad; LaneB: 0 to 3, the lane of each
 ///         quad; ByteA, ByteB: the first byte, 0 or 2 where an instruction takes two, 0 to 3 where

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "nibble/arch/ptx.cuh"
+#include "nibble/mma/bytes.hpp"
 #include "nibble/mma/fragment.hpp"
 #include "nibble/view.hpp"
 
@@ -30,37 +31,45 @@ template <class View>
   return word;
 }
 
-/// The eight codes from column `column` on, a multiple of 8; zeros beyond the matrix's blocks.
-template <class View>
+/// A word of elements from column `column` on, a multiple of as many: eight codes of 4 bits or, with
+/// Bits = 8, four elements in bytes (bytes.hpp); zeros beyond the matrix's blocks.
+template <int Bits = 4, class View>
 [[nodiscard]] __device__ __forceinline__ std::uint32_t load_codes(View const& from,
                                                                   matrix_index row,
                                                                   matrix_index column) {
-  constexpr matrix_index size = View::block_type::size;
+  using element = typename View::block_type::element_type;
+  constexpr matrix_index size = View::block_type::size, width = element::format.width();
+  static_assert(Bits == 8 || (Bits == 4 && width == 4), "got elements that Bits bits do not hold");
+  constexpr matrix_index bytes = 32 / Bits * width / 8;
   matrix_index const end = nibble::detail::ceil_div(from.columns(), size) * size;
   if (row >= from.rows() || column >= end) return 0;
   auto const handle = from.codes.data_handle();
   std::uint8_t const* const start =
-      handle.bytes + (handle.first + row * from.codes.stride(0) + column) / 2;
-  if (reinterpret_cast<std::uintptr_t>(start) % 4 == 0) {
-    return *reinterpret_cast<std::uint32_t const*>(start);
+      handle.bytes + (handle.first + row * from.codes.stride(0) + column) * width / 8;
+  std::uint32_t packed = 0;
+  if (bytes == 4 && reinterpret_cast<std::uintptr_t>(start) % 4 == 0) {
+    packed = *reinterpret_cast<std::uint32_t const*>(start);
+  } else {
+    for (int i = 0; i < bytes; ++i) packed |= std::uint32_t{start[i]} << (8 * i);
   }
-  std::uint32_t word = 0;
-  for (int i = 0; i < 4; ++i) word |= std::uint32_t{start[i]} << (8 * i);
-  return word;
+  if constexpr (Bits == 4) return packed;
+  return byte_of<element>::spread(packed);
 }
 
-/// This lane's share of the 16 rows from `row` and the 64 columns from `column`, a multiple of 64.
+/// This lane's share of the 16 rows from `row` and the 64 columns from `column`, or 32 columns of
+/// elements in bytes; `column` is a multiple of as many.
 ///
-/// shape   view: a quantized_view of nvfp4_block or mxfp4_block, any scale layout; rows and columns
-///         beyond it count as zeros. Words of scales fit every selector of lanes.
-template <class View>
+/// shape   view: a quantized_view of nvfp4_block or mxfp4_block, or with Bits = 8 of any block of MX;
+///         any scale layout; rows and columns beyond it count as zeros. Byte i of the words of scales,
+///         in every lane that a selector may name, is the scale of the i-th block from `column` on.
+template <int Bits = 4, class View>
 [[nodiscard]] __device__ __forceinline__ a_fragment load_a(View const& from, matrix_index row,
                                                            matrix_index column) {
   int const lane = static_cast<int>(threadIdx.x) % warp_size;
   a_fragment result;
   for (int word = 0; word < 4; ++word) {
-    operand_index const at = fragments<4>::a({lane, word, 0});
-    result.words[word] = load_codes(from, row + at.outer, column + at.k);
+    operand_index const at = fragments<Bits>::a({lane, word, 0});
+    result.words[word] = load_codes<Bits>(from, row + at.outer, column + at.k);
   }
   result.scales =
       load_scales(from, row + scale_row(lane), column / matrix_index{View::block_type::size});
@@ -68,14 +77,14 @@ template <class View>
 }
 
 /// This lane's share of B, given as B^T: the 8 rows from `row` of a matrix with blocks along k.
-template <class View>
+template <int Bits = 4, class View>
 [[nodiscard]] __device__ __forceinline__ b_fragment load_b(View const& from, matrix_index row,
                                                            matrix_index column) {
   int const lane = static_cast<int>(threadIdx.x) % warp_size;
   b_fragment result;
   for (int word = 0; word < 2; ++word) {
-    operand_index const at = fragments<4>::b({lane, word, 0});
-    result.words[word] = load_codes(from, row + at.outer, column + at.k);
+    operand_index const at = fragments<Bits>::b({lane, word, 0});
+    result.words[word] = load_codes<Bits>(from, row + at.outer, column + at.k);
   }
   result.scales =
       load_scales(from, row + scale_column(lane), column / matrix_index{View::block_type::size});

@@ -28,6 +28,19 @@ __device__ __forceinline__ void decode_scales(std::uint32_t word, float (&scales
 #endif
 }
 
+/// Gives every lane the words of scales of the two rows and the two columns that its sums lie in.
+template <class Select>
+__device__ __forceinline__ void exchange_scales(a_fragment const& a, b_fragment const& b,
+                                                std::uint32_t (&of_a)[2],
+                                                std::uint32_t (&of_b)[2]) {
+  int const lane = static_cast<int>(threadIdx.x) % warp_size;
+  int const quad = lane & ~3, first_column = 2 * (lane % 4);
+  for (int i = 0; i < 2; ++i) {
+    of_a[i] = __shfl_sync(0xFFFF'FFFFu, a.scales, quad + 2 * Select::lane_a + i);
+    of_b[i] = __shfl_sync(0xFFFF'FFFFu, b.scales, 4 * (first_column + i) + Select::lane_b);
+  }
+}
+
 /// Gives every lane of a quad four codes of each of the two blocks that a word of the quad covers:
 /// codes 0, 1, 4, 5 are of the first block, the others of the second. The order within a block is
 /// the same for A and B, and no matter.
@@ -59,13 +72,8 @@ template <class Block, class Select>
 __device__ __forceinline__ void emulate(sum_fragment& d, a_fragment const& a, b_fragment const& b) {
   constexpr bool is_mx = Block::size == 32;
   constexpr float undo = 0x1p28f;  // decoded codes are 2^-14 of their values, on both sides
-  int const lane = static_cast<int>(threadIdx.x) % warp_size;
-  int const quad = lane & ~3, first_column = 2 * (lane % 4);
   std::uint32_t words_a[2], words_b[2];
-  for (int i = 0; i < 2; ++i) {
-    words_a[i] = __shfl_sync(0xFFFF'FFFFu, a.scales, quad + 2 * Select::lane_a + i);
-    words_b[i] = __shfl_sync(0xFFFF'FFFFu, b.scales, 4 * (first_column + i) + Select::lane_b);
-  }
+  exchange_scales<Select>(a, b, words_a, words_b);
   float scales_a[2][4], scales_b[2][4];
   if constexpr (!is_mx) {
     for (int i = 0; i < 2; ++i) {
