@@ -118,13 +118,6 @@ status quantize_with_amax(::cuda::stream_ref stream, In const& in,
       done = true;
     }
   }
-  if constexpr (detail::makes_wide_tiles<Quantizer>) {
-    matrix_index const tiles = nibble::detail::ceil_div<matrix_index>(out.rows(), Block::size) *
-                               nibble::detail::ceil_div<matrix_index>(out.columns(), Block::size);
-    detail::quantize_wide_tiles<<<detail::grid_for(tiles * threads), threads, 0, stream.get()>>>(
-        in, out, q);
-    done = true;
-  }
   if constexpr (makes_sixteens<Quantizer> && Quantizer::group.rows == 16) {
     if (!done && whole && in.extent(0) % 16 == 0) {
       matrix_index const across = out.columns() / 16, down = out.rows() / 16;
@@ -138,7 +131,12 @@ status quantize_with_amax(::cuda::stream_ref stream, In const& in,
       done = true;
     }
   }
-  if (!done) {
+  if constexpr (detail::makes_wide_tiles<Quantizer>) {
+    matrix_index const tiles = nibble::detail::ceil_div<matrix_index>(out.rows(), Block::size) *
+                               nibble::detail::ceil_div<matrix_index>(out.columns(), Block::size);
+    detail::quantize_wide_tiles<<<detail::grid_for(tiles * threads), threads, 0, stream.get()>>>(
+        in, out, q);
+  } else if (!done) {
     matrix_index const groups =
         nibble::detail::ceil_div<matrix_index>(out.rows(), Quantizer::group.rows) *
         nibble::detail::ceil_div<matrix_index>(out.columns(), Quantizer::group.columns);
