@@ -34,7 +34,7 @@ struct folded_alpha {
 };
 
 template <class QuantizerA, class QuantizerB, class ViewA, class ViewB>
-[[nodiscard]] auto make_alpha(ViewA const& a, ViewB const& b, float alpha) noexcept {
+[[nodiscard]] NIBBLE_HD auto make_alpha(ViewA const& a, ViewB const& b, float alpha) noexcept {
   return folded_alpha<QuantizerA, QuantizerB, decltype(a.amax), decltype(b.amax)>{a.amax, b.amax,
                                                                                   alpha};
 }

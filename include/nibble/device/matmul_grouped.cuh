@@ -81,8 +81,7 @@ __global__ void __launch_bounds__(threads_per_block)
   for (matrix_index tile = blockIdx.x; tile < across * strips; tile += gridDim.x) {
     group_part<A, B, Out> const part(a, offsets, b, out, tile / across, ordered_side);
     if (!part.is_used) continue;
-    folded_alpha<QuantizerA, QuantizerB, decltype(part.a.amax), decltype(part.b.amax)> const
-        alpha_of{part.a.amax, part.b.amax, e.alpha};
+    auto const alpha_of = make_alpha<QuantizerA, QuantizerB>(part.a, part.b, e.alpha);
     multiply_tile_in_order<Sum>(stage, left{part.a}, right{part.b}, no_outer{}, alpha_of, part.out,
                                 e, part.row, tile % across * ordered_side);
   }
@@ -96,15 +95,13 @@ __global__ void __launch_bounds__(threads_per_block, 1)
   extern __shared__ __align__(1024) uint4 memory[];
   group_part<A, B, Out> const part(a, offsets, b, out, matrix_index{blockIdx.x}, tile::rows);
   if (!part.is_used) return;
-  float const alpha =
-      folded_alpha<QuantizerA, QuantizerB, decltype(part.a.amax), decltype(part.b.amax)>{
-          part.a.amax, part.b.amax, e.alpha}(0, 0);
+  float const alpha = make_alpha<QuantizerA, QuantizerB>(part.a, part.b, e.alpha)(0, 0);
   multiply_tile_fast(*reinterpret_cast<staged_operands*>(memory), part.a, part.b, alpha, part.out,
                      e, part.row, matrix_index{blockIdx.y} * tile::columns);
 }
 
 /// Can tiles on tensor cores load these as they lie in memory?
-template <class QuantizerA, class QuantizerB, class A, class B>
+template <class A, class B>
 [[nodiscard]] bool suits_tiles(A const& a, B const& b) noexcept {
   if constexpr (std::is_same_v<typename A::block_type, nvfp4_block> &&
                 std::is_same_v<typename B::block_type, nvfp4_block> &&
@@ -164,7 +161,7 @@ status matmul_grouped(::cuda::stream_ref stream, grouped_view<BlockA, LayoutA> c
   if (is_exact && a.columns() > nibble::detail::exact_limit) return status::sum_too_long;
   if (a.groups() == 0 || out.extent(0) == 0 || out.extent(1) == 0) return status::success;
   if constexpr (Mode == product::fast) {
-    if (detail::suits_tiles<QuantizerA, QuantizerB>(a, b)) {
+    if (detail::suits_tiles(a, b)) {
       return detail::launch_tiles_fast(
           stream.get(),
           detail::multiply_groups_fast<QuantizerA, QuantizerB, view_a, view_b, Offset, Out>,
