@@ -139,6 +139,16 @@ __device__ __forceinline__ void store_codes(packed<Element, N> const& codes, std
   }
 }
 
+/// The same for an address that says itself what it allows.
+template <class Element, int N>
+__device__ __forceinline__ void store_codes(packed<Element, N> const& codes, std::uint8_t* to) {
+  if (reinterpret_cast<std::uintptr_t>(to) % 8 == 0) {
+    store_codes<true>(codes, to);
+  } else {
+    store_codes<false>(codes, to);
+  }
+}
+
 /// Reads the codes of one block, 8 bytes at a time where the target allows it.
 template <bool Aligned, class Element, int N>
 __device__ __forceinline__ packed<Element, N> load_codes(std::uint8_t const* from) {

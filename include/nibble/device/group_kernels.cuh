@@ -46,10 +46,10 @@ __global__ void __launch_bounds__(threads_per_block) quantize_groups(In in, Out 
         if (block >= out.scales.extent(1)) break;
         Block const& made = Quantizer::block_of(result, r, b);
         std::uint8_t* const to = code_address(out, row + r, block);
-        if (Vector || reinterpret_cast<std::uintptr_t>(to) % 8 == 0) {
+        if constexpr (Vector) {
           store_codes<true>(made.codes, to);
         } else {
-          store_codes<false>(made.codes, to);
+          store_codes(made.codes, to);
         }
         if (out.rows_per_scale() == 1) {
           out.scales(row + r, block) = made.scale;

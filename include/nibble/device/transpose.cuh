@@ -68,12 +68,7 @@ __global__ void __launch_bounds__(threads_per_block) turn_tiles(In in, Out out) 
         for (int b = 0; b < 8; ++b) {
           codes.bytes()[b] = static_cast<std::uint8_t>(words[c] >> (8 * b));
         }
-        std::uint8_t* const to = code_address(out, column + c, down);
-        if (reinterpret_cast<std::uintptr_t>(to) % 8 == 0) {
-          store_codes<true>(codes, to);
-        } else {
-          store_codes<false>(codes, to);
-        }
+        store_codes(codes, code_address(out, column + c, down));
         out.scales(column + c, down) = scale;
       }
     } else {
