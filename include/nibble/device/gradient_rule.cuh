@@ -43,10 +43,8 @@ struct times_factor {
   Out out;
   float const* factors;
   __device__ void operator()(matrix_index i, matrix_index j) const {
-    float const product =
-        arch::multiply(static_cast<float>(out(i, j)), factors[i * out.extent(1) + j]);
-    out(i, j) =
-        static_cast<std::remove_cv_t<typename Out::value_type>>(nibble::detail::canonical(product));
+    out(i, j) = written_as<typename Out::value_type>(
+        arch::multiply(static_cast<float>(out(i, j)), factors[i * out.extent(1) + j]));
   }
 };
 
@@ -63,8 +61,8 @@ struct plus_scaled {
   __device__ void operator()(matrix_index i, matrix_index j) const {
     matrix_index const at = i * out.extent(1) + j;
     float const product = nibble::detail::canonical(arch::multiply(fresh[at], factors[at]));
-    out(i, j) = static_cast<std::remove_cv_t<typename Out::value_type>>(
-        nibble::detail::canonical(arch::add(static_cast<float>(out(i, j)), product)));
+    out(i, j) =
+        written_as<typename Out::value_type>(arch::add(static_cast<float>(out(i, j)), product));
   }
 };
 

@@ -40,9 +40,8 @@ struct plus_rank_one {
   float const *left, *right;
   __device__ void operator()(matrix_index i, matrix_index j) const {
     float const factor = left == nullptr ? scale : arch::multiply(scale, left[i]);
-    float const sum = arch::add(static_cast<float>(out(i, j)), arch::multiply(factor, right[j]));
-    out(i, j) =
-        static_cast<std::remove_cv_t<typename Out::value_type>>(nibble::detail::canonical(sum));
+    out(i, j) = written_as<typename Out::value_type>(
+        arch::add(static_cast<float>(out(i, j)), arch::multiply(factor, right[j])));
   }
 };
 
