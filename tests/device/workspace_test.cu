@@ -30,3 +30,12 @@ TEST_CASE("what was cut fits a workspace of that size on a 256-byte boundary, an
   CHECK(!a.fits({memory + 16, 1000}));
   CHECK(!a.fits({nullptr, 512}));
 }
+
+TEST_CASE("floats as a matrix, rows one after the other") {
+  float memory[6] = {};
+  auto const m = nibble::device::detail::matrix_at(memory, 2, 3);
+  CHECK(m.extent(0) == 2);
+  CHECK(m.extent(1) == 3);
+  CHECK(&m(1, 2) == memory + 5);
+  CHECK(nibble::device::detail::matrix_at(nullptr, 0, 3).extent(0) == 0);
+}

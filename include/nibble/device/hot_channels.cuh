@@ -124,7 +124,7 @@ requires(Recipe::channels::percent > 0) struct channel_step<Recipe, Mode> {
     if constexpr (channels::is_residual) {
       return make(in);
     } else {
-      auto const rest = view(whole, tokens, inputs);
+      auto const rest = matrix_at(whole, tokens, inputs);
       s = for_each_element(stream, tokens, inputs, clear_columns<In>{in, is_hot, rest});
       return s == status::success ? make(rest) : s;
     }
@@ -139,12 +139,13 @@ requires(Recipe::channels::percent > 0) struct channel_step<Recipe, Mode> {
     status s{};
     if constexpr (channels::is_residual) {
       using quantizer = typename Main::quantizer;
-      s = dequantize(stream, main.view, view(whole, tokens, inputs),
+      s = dequantize(stream, main.view, matrix_at(whole, tokens, inputs),
                      keyed<quantizer>(key, operand_role::fprop_x));
       if (s != status::success) return s;
       less = whole;
     }
-    auto const x_view = view(x_apart, tokens, count), w_view = view(w_apart, outputs, count);
+    auto const x_view = matrix_at(x_apart, tokens, count),
+               w_view = matrix_at(w_apart, outputs, count);
     s = for_each_element(stream.get(), tokens, count, gather_columns<In>{in, hot, less, x_view});
     if (s != status::success) return s;
     s = for_each_element(stream.get(), outputs, count,
@@ -153,13 +154,6 @@ requires(Recipe::channels::percent > 0) struct channel_step<Recipe, Mode> {
     if (s == status::success) s = make_one(stream, w_view, w, key, operand_role::fprop_w);
     if (s != status::success) return s;
     return multiply_operands<Mode>(handle, stream, scratch, x, w, y, 1.0f);
-  }
-
- private:
-  [[nodiscard]] static matrix_view<float> view(float* data, matrix_index rows,
-                                               matrix_index columns) {
-    return *make_matrix_view(
-        ::cuda::std::span<float>(data, static_cast<std::size_t>(rows * columns)), rows, columns);
   }
 };
 

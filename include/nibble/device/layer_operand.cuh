@@ -121,9 +121,7 @@ template <class In, class First, class Second>
   if constexpr (Second::from == operand_source::forward) {
     return transpose_tiles<typename Second::quantizer>(stream, first.view, second.view);
   } else if constexpr (Second::from == operand_source::requantized) {
-    auto const count = static_cast<std::size_t>(in.extent(0) * in.extent(1));
-    auto const back =
-        *make_matrix_view(::cuda::std::span<float>(floats, count), in.extent(0), in.extent(1));
+    auto const back = matrix_at(floats, in.extent(0), in.extent(1));
     status const s =
         dequantize(stream, first.view, back, keyed<typename First::quantizer>(key, role));
     return s == status::success ? make_one(stream, transposed(back), second, key, later) : s;

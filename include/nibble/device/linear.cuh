@@ -213,8 +213,7 @@ class linear {
   }
 
   [[nodiscard]] matrix_view<float> weights_at(float* data) const {
-    auto const count = static_cast<std::size_t>(shape_.outputs * shape_.inputs);
-    return *make_matrix_view(::cuda::std::span<float>(data, count), shape_.outputs, shape_.inputs);
+    return detail::matrix_at(data, shape_.outputs, shape_.inputs);
   }
 
   linear_shape shape_;

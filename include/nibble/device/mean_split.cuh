@@ -130,8 +130,7 @@ struct split_step {
                            Body const& body) const {
     if constexpr (Splits) {
       auto const size = static_cast<std::size_t>(columns);
-      auto const rest = *make_matrix_view(
-          ::cuda::std::span<float>(whole, static_cast<std::size_t>(rows) * size), rows, columns);
+      auto const rest = matrix_at(whole, rows, columns);
       status s = column_means(stream, in, {means, size});
       if (s == status::success) s = centered(stream, in, {means, size}, rest);
       return s == status::success ? body(rest) : s;

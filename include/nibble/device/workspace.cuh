@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "nibble/detail/bits.hpp"
+#include "nibble/view.hpp"
 
 namespace nibble::device {
 
@@ -49,6 +50,13 @@ class arena {
   std::byte* first_ = nullptr;
   std::size_t used_ = 0;
 };
+
+/// Floats of a workspace as a matrix, rows one after the other.
+[[nodiscard]] inline matrix_view<float> matrix_at(float* first, matrix_index rows,
+                                                  matrix_index columns) {
+  return *make_matrix_view(
+      ::cuda::std::span<float>(first, static_cast<std::size_t>(rows * columns)), rows, columns);
+}
 
 }  // namespace detail
 
