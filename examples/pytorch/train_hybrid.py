@@ -26,7 +26,7 @@ import hybrid  # noqa: E402
 
 SEGMENT = 1 << 16    # bytes of text that are all for training or all held out
 HELD_OUT = 50        # one segment of so many
-SAME = ("shape", "seed", "steps", "batch", "length", "rate", "decay", "text")  # of a run and its checkpoint
+SAME = ("shape", "seed", "steps", "batch", "length", "rate", "decay")  # of a run and its checkpoint, beside the text
 
 
 class Text:
@@ -117,8 +117,7 @@ class Run:
         self.text = Text(options.text, options.length, self.device)
         self.model, self.optimizer, self.advance, self.set_step = build(options, self.device)
         self.step, self.losses, self.validations, self.rates = 0, [], {}, []
-        self.facts = {"shape": options.shape, "seed": options.seed, "steps": options.steps, "batch": options.batch,
-                      "length": options.length, "rate": options.rate, "decay": options.decay, "text": self.text.sha256}
+        self.facts = {name: getattr(options, name) for name in SAME} | {"text": self.text.sha256}
         own = self.out / "checkpoint.pt"
         if own.exists() or options.branch:
             self.load(own if own.exists() else options.branch, same_recipe=own.exists())
@@ -134,7 +133,7 @@ class Run:
 
     def load(self, path, same_recipe):
         saved = torch.load(path, map_location=self.device, weights_only=True)
-        wrong = [name for name in SAME if saved["facts"][name] != self.facts[name]]
+        wrong = [name for name in self.facts if saved["facts"][name] != self.facts[name]]
         if same_recipe and saved["recipe"] != [self.options.recipe, self.options.keep]:
             wrong.append("recipe")
         if wrong:

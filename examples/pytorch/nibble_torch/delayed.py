@@ -3,7 +3,7 @@
 import torch
 import torch.distributed as dist
 
-from .operators import ops, shared_amaxes
+from .operators import gradients, ops, shared_amaxes
 
 ROWS = {"x": 0, "dy": 1}  # of a layer's buffers `amaxes` and `seen`
 
@@ -33,21 +33,18 @@ class _Multiply(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x, weight, layer, place):
-        call = layer.streams, layer.seed, layer.recipe, layer.mode == "exact"
-        y, kept_x, kept_weight = ops.linear(x, weight, *call, any(ctx.needs_input_grad), None, None,
+        call = layer.seed, layer.recipe, layer.mode == "exact"
+        y, kept_x, kept_weight = ops.linear(x, weight, layer.streams, *call, any(ctx.needs_input_grad), None, None,
                                             _amaxes(layer, "x", x), None, place, "")
         ctx.save_for_backward(kept_x, kept_weight, layer.streams)
-        ctx.layer, ctx.call = layer, (weight.shape[1], x.dtype, weight.dtype, place)
+        ctx.layer, ctx.call = layer, (*call, weight.shape[1], x.dtype, weight.dtype, place)
         return y
 
     @staticmethod
     def backward(ctx, dy):
-        layer, (inputs, x_type, weight_type, place) = ctx.layer, ctx.call
         kept_x, kept_weight, streams = ctx.saved_tensors
-        needs_dx, needs_dw = ctx.needs_input_grad[:2]
-        dx, dw = ops.linear_backward(dy, kept_x, kept_weight, inputs, x_type, weight_type, needs_dx, needs_dw, streams,
-                                     layer.seed, layer.recipe, layer.mode == "exact", _amaxes(layer, "dy", dy), place)
-        return dx if needs_dx else None, dw if needs_dw else None, None, None
+        amaxes = _amaxes(ctx.layer, "dy", dy)
+        return *gradients(ctx, dy, kept_x, kept_weight, amaxes, streams, *ctx.call), None, None
 
 
 multiply_delayed = _Multiply.apply

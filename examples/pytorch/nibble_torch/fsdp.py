@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch.utils import _pytree as pytree
 
 from .layer import Linear
-from .operators import facts, layout, ops
+from .operators import facts, gradients, layout, ops, shared_amaxes
 
 _aten = torch.ops.aten
 # What gives another such weight; everything else gives plain tensors.
@@ -133,21 +133,18 @@ class _Multiply(torch.autograd.Function):
         y, kept_x, _ = ops.linear(x, x.new_empty(1).expand(rows, columns), streams, seed, recipe, exact, keep, made,
                                   made, x_amaxes, None, place, "")
         ctx.save_for_backward(kept_x, streams, *parts)
-        ctx.call = (layer.groups["dy"], seed, recipe, exact, place, rows, columns, x.dtype, weight.dtype)
+        ctx.call = (seed, recipe, exact, columns, x.dtype, weight.dtype, place)
+        ctx.rows, ctx.group = rows, layer.groups["dy"]
         return y
 
     @staticmethod
     def backward(ctx, dy):
-        from .operators import shared_amaxes
         kept_x, streams, *parts = ctx.saved_tensors
-        group, seed, recipe, exact, place, rows, columns, x_type, weight_type = ctx.call
-        made = _operand(*parts, recipe, rows, columns)
-        turned = ops.later_operand(made, "weight", rows, columns, streams, seed, recipe, [])
-        needs_dx, needs_dw = ctx.needs_input_grad[:2]
-        amaxes = shared_amaxes(dy, "dy", streams, seed, recipe, group)
-        dx, dw = ops.linear_backward(dy.contiguous(), kept_x, turned, columns, x_type, weight_type, needs_dx, needs_dw,
-                                     streams, seed, recipe, exact, amaxes, place)
-        return dx if needs_dx else None, dw if needs_dw else None, None, None, None
+        seed, recipe, _, columns, *_ = ctx.call
+        made = _operand(*parts, recipe, ctx.rows, columns)
+        turned = ops.later_operand(made, "weight", ctx.rows, columns, streams, seed, recipe, [])
+        amaxes = shared_amaxes(dy, "dy", streams, seed, recipe, ctx.group)
+        return *gradients(ctx, dy, kept_x, turned, amaxes, streams, *ctx.call), None, None, None
 
 
 multiply_gathered = _Multiply.apply

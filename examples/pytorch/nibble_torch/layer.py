@@ -102,10 +102,11 @@ class Linear(nn.Linear):
     def _place(self, tokens):
         """(first, all) of tokens, inputs and outputs, or nothing where this process has the whole."""
         place = []
-        sizes = (tokens, self.in_features, self.out_features)
-        for name, size in zip(EXTENTS, sizes) if self.parts else ():
+        if not self.parts:
+            return place
+        tile = max(max(facts(self.recipe, role)[:2]) for role in range(6))
+        for name, size in zip(EXTENTS, (tokens, self.in_features, self.out_features)):
             number, count = self.parts.get(name, (0, 1))
-            tile = max(max(facts(self.recipe, role)[:2]) for role in range(6))
             if name in self.parts and size % tile:
                 raise ValueError(f"got {size} {name} in each of {count} parts; recipe {self.recipe} needs a multiple of "
                                  f"{tile}")

@@ -138,13 +138,22 @@ def shared_amaxes(input, tensor, streams, seed, recipe, group):
         return all_reduce(ops.amaxes(input.detach(), tensor, streams, seed, recipe), "max", group)
 
 
+def gradients(ctx, dy, kept_x, kept_weight, amaxes, streams, seed, recipe, exact, inputs, x_type, weight_type, place):
+    """dx and dw of a layer whose two first inputs are x and the weight; None for what nobody asks for."""
+    needs_dx, needs_dw = ctx.needs_input_grad[:2]
+    dx, dw = ops.linear_backward.default(dy, kept_x, kept_weight, inputs, x_type, weight_type, needs_dx, needs_dw,
+                                         streams, seed, recipe, exact, amaxes, place)
+    return dx if needs_dx else None, dw if needs_dw else None
+
+
 def _setup(ctx, inputs, output):
     x, weight, streams, seed, recipe, exact, keep, _, turned, _, _, place, group = inputs
     _, kept_x, kept_weight = output
     ctx.save_for_backward(kept_x, kept_weight if turned is None else turned, streams)
     ctx.mark_non_differentiable(kept_x, kept_weight)
     ctx.set_materialize_grads(False)
-    ctx.call = (weight.shape[1], x.dtype, weight.dtype, seed, recipe, exact, place, group)
+    ctx.call = (seed, recipe, exact, weight.shape[1], x.dtype, weight.dtype, place)
+    ctx.group = group
     ctx.kept = keep
 
 
@@ -155,12 +164,8 @@ def _backward(ctx, dy, *_):
     if not ctx.kept:
         raise RuntimeError("nibble::linear: got a backward pass, but was told to keep nothing for one")
     kept_x, kept_weight, streams = ctx.saved_tensors
-    inputs, x_type, weight_type, seed, recipe, exact, place, group = ctx.call
-    needs_dx, needs_dw = ctx.needs_input_grad[:2]
-    amaxes = shared_amaxes(dy, "dy", streams, seed, recipe, group)
-    dx, dw = ops.linear_backward.default(dy, kept_x, kept_weight, inputs, x_type, weight_type, needs_dx, needs_dw,
-                                 streams, seed, recipe, exact, amaxes, place)
-    return dx if needs_dx else None, dw if needs_dw else None, *nothing
+    amaxes = shared_amaxes(dy, "dy", streams, *ctx.call[:2], ctx.group)
+    return *gradients(ctx, dy, kept_x, kept_weight, amaxes, streams, *ctx.call), *nothing
 
 
 torch.library.register_autograd("nibble::linear", _backward, setup_context=_setup)
