@@ -35,10 +35,10 @@ class Arm:
         return self.summary is not None
 
 
-def gap(arm, reference, first=None):
+def gap(arm, reference):
     """Mean difference of training losses, on the same batches, over the last tenth of the steps."""
     count = len(arm.losses)
-    first = count - count // 10 if first is None else first
+    first = count - count // 10
     return statistics.fmean(a - b for a, b in zip(arm.losses[first:], reference.losses[first:], strict=True))
 
 
@@ -126,15 +126,15 @@ def percent(value, reference):
     return f"{100 * (value / reference - 1):+.2f}"
 
 
-def spread_of(arms):
-    """The largest difference between the two seeds' paired gaps, over the arms that have two."""
-    found = []
+def spreads_of(arms):
+    """{kind: difference between the two seeds' paired gaps to BF16}, of the arms that have two."""
+    found = {}
     for kind in ("fp8", "nvfp4", "mxfp4"):
         names = [f"{kind}-1", f"{kind}-2", "bf16-1", "bf16-2"]
         if all(name in arms for name in names):
             one, two, base_one, base_two = (arms[name] for name in names)
-            found.append((abs(gap(one, base_one) - gap(two, base_two)), kind))
-    return max(found, default=(None, None))
+            found[kind] = abs(gap(one, base_one) - gap(two, base_two))
+    return found
 
 
 def report(arms):
@@ -153,10 +153,10 @@ def report(arms):
         rows.append(row)
     print(table(["arm", "validation loss", "evaluated in bf16 instead", "to FP8, %", "to BF16, %", "paired to FP8, nats", "paired to BF16",
                  "paired to nvfp4-1", "MB/s", "held for backward, GiB"], rows))
-    spread, kind = spread_of(done)
-    if spread is not None:
-        print(f"\nSeed spread (largest difference between the seeds' paired gaps to BF16, of {kind}): {spread:.4f} nats; "
-              f"an order is claimed beyond {2 * spread:.4f}.")
+    if spreads := spreads_of(done):
+        print(f"\nSeed spread (difference between the seeds' paired gaps to BF16, in nats): "
+              f"{', '.join(f'{kind} {spread:.5f}' for kind, spread in spreads.items())}; "
+              f"an order is claimed beyond {2 * max(spreads.values()):.5f}, twice the largest.")
     if left := sorted(set(arms) - set(done)):
         print(f"\nNot done: {', '.join(left)}.")
     for seed in (1, 2):

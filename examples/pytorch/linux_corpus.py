@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the text that the hybrid model trains on from Debian's package linux-source-6.1.
 
-Every .c and .h file below eleven folders of the kernel, in the order of their paths' bytes, one after the
+Every .c and .h file below ten folders of the kernel, in the order of their paths' bytes, one after the
 other: 105,617,090 bytes, checked against a sha256. The text is GPL-2.0 and stays out of the repository.
 
 usage: linux_corpus.py OUTPUT [--package FILE.deb] [--compressed]
@@ -56,7 +56,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("output", type=pathlib.Path)
     parser.add_argument("--package", type=pathlib.Path, help=f"{PACKAGE}_{VERSION}_all.deb, if it is here already")
-    parser.add_argument("--compressed", action="store_true", help="write xz (16 MB), which train_hybrid.py reads as well")
+    parser.add_argument("--compressed", action="store_true", help="write xz (17 MB), which train_hybrid.py reads as well")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         text = text_of(arguments.package or download(folder))

@@ -24,17 +24,17 @@ def say(*what):
 WARM, REPEATS = 3, 10  # calls
 
 
-def seconds(call, repeats=REPEATS, warm=WARM):
+def seconds(call, repeats=REPEATS):
     """The median time of a call, of the slowest process."""
     times = []
-    for i in range(warm + repeats):
+    for i in range(WARM + repeats):
         dist.barrier()
         torch.cuda.synchronize()
         start = time.perf_counter()
         call()
         torch.cuda.synchronize()
         times.append(time.perf_counter() - start)
-    taken = torch.tensor(times[warm:], device="cuda")
+    taken = torch.tensor(times[WARM:], device="cuda")
     dist.all_reduce(taken, dist.ReduceOp.MAX)
     return taken.median().item()
 
@@ -74,7 +74,7 @@ def gather(options):
         made = sharded(recipe)
         if recipe != "bf16":
             nt.share_weight_amaxes(made)
-            check(made, width)
+            check(made)
             ShardedWeight.fsdp_pre_all_gather = counting
         def call():
             made.unshard()
@@ -93,14 +93,12 @@ def gather(options):
         f"unshard {a[1] / b[1]:.2f}x faster, NCCL alone {a[2] / b[2]:.2f}x")
 
 
-def check(made, width):
+def check(made):
     """What was gathered are the codes of the whole weight."""
     layer = made[0]
     whole = layer.weight.full_tensor()
     whole = getattr(whole, "_tensor", whole)
-    names = nt.streams(layer.layer, device="cuda")
-    of_whole = nt.QuantizedTensor(torch.ops.nibble.operands(whole, "weight", names, 0, layer.recipe, False, None, [])[0],
-                                  (width, width), layer.recipe, "fprop_w", names, 0)
+    of_whole = nt.quantize(whole, layer.recipe, "fprop_w", seed=layer.seed, layer=layer.layer)
     made.unshard()
     same = (torch.equal(layer.weight._codes.view(-1), of_whole.codes)
             and torch.equal(layer.weight._scales.view(-1), of_whole.scales))
