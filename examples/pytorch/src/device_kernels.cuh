@@ -200,7 +200,7 @@ class device_kernels final : public recipe_kernels {
   static auto with_mode(bool is_exact, Body const& body) {
     using left = quantizer<left_of(Product)>;
     using right = quantizer<right_of(Product)>;
-    if (is_exact) return body.template operator()<mode_for<true, left, right>()>();
+    if (is_exact) return body.template operator()<exact_mode<left, right>()>();
     return body.template operator()<nibble::product::fast>();
   }
 

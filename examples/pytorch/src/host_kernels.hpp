@@ -110,7 +110,7 @@ class host_kernels final : public recipe_kernels {
       auto const of_b = view_of<right>(b, out.columns, k);
       auto const result = plain_view<float>(out.data, out.rows, out.columns);
       if (is_exact) {
-        nibble::matmul<mode_for<true, left, right>()>(of_a, left{}, of_b, right{}, result);
+        nibble::matmul<exact_mode<left, right>()>(of_a, left{}, of_b, right{}, result);
       } else {
         nibble::matmul<nibble::product::fast>(of_a, left{}, of_b, right{}, result);
       }

@@ -26,60 +26,29 @@ struct operand_of<Recipe, role::wgrad_x> : Recipe::wgrad_x {};
 template <class Recipe, role Role>
 using quantizer_of = typename operand_of<Recipe, Role>::quantizer;
 
-/// Calls body with the role, the tensor or the product as a template argument.
+/// Calls body with the one of these values that `value` is, as a template argument.
+template <auto First, auto... Others, class Body>
+decltype(auto) with_known(decltype(First) value, Body const& body) {
+  if constexpr (sizeof...(Others) > 0) {
+    if (value != First) return with_known<Others...>(value, body);
+  }
+  if (value != First) {
+    throw std::invalid_argument("got a role, a tensor or a product that does not exist");
+  }
+  return body.template operator()<First>();
+}
 template <class Body>
 decltype(auto) with_role(role r, Body const& body) {
-  switch (r) {
-    case role::fprop_x:
-      return body.template operator()<role::fprop_x>();
-    case role::fprop_w:
-      return body.template operator()<role::fprop_w>();
-    case role::dgrad_dy:
-      return body.template operator()<role::dgrad_dy>();
-    case role::dgrad_w:
-      return body.template operator()<role::dgrad_w>();
-    case role::wgrad_dy:
-      return body.template operator()<role::wgrad_dy>();
-    case role::wgrad_x:
-      return body.template operator()<role::wgrad_x>();
-  }
-  throw std::invalid_argument("got a role that does not exist");
+  return with_known<role::fprop_x, role::fprop_w, role::dgrad_dy, role::dgrad_w, role::wgrad_dy,
+                    role::wgrad_x>(r, body);
 }
 template <class Body>
 decltype(auto) with_tensor(tensor t, Body const& body) {
-  switch (t) {
-    case tensor::x:
-      return body.template operator()<tensor::x>();
-    case tensor::weight:
-      return body.template operator()<tensor::weight>();
-    case tensor::dy:
-      return body.template operator()<tensor::dy>();
-  }
-  throw std::invalid_argument("got a tensor that does not exist");
+  return with_known<tensor::x, tensor::weight, tensor::dy>(t, body);
 }
 template <class Body>
 decltype(auto) with_product(layer_product p, Body const& body) {
-  switch (p) {
-    case layer_product::fprop:
-      return body.template operator()<layer_product::fprop>();
-    case layer_product::dgrad:
-      return body.template operator()<layer_product::dgrad>();
-    case layer_product::wgrad:
-      return body.template operator()<layer_product::wgrad>();
-  }
-  throw std::invalid_argument("got a product that does not exist");
-}
-
-/// The operands that a product multiplies.
-[[nodiscard]] constexpr role left_of(layer_product p) noexcept {
-  return p == layer_product::fprop   ? role::fprop_x
-         : p == layer_product::dgrad ? role::dgrad_dy
-                                     : role::wgrad_dy;
-}
-[[nodiscard]] constexpr role right_of(layer_product p) noexcept {
-  return p == layer_product::fprop   ? role::fprop_w
-         : p == layer_product::dgrad ? role::dgrad_w
-                                     : role::wgrad_x;
+  return with_known<layer_product::fprop, layer_product::dgrad, layer_product::wgrad>(p, body);
 }
 
 template <class Quantizer>
@@ -147,17 +116,16 @@ template <class T>
   return *made;
 }
 
-/// The mode that a product is taken in: exact turns to ordered where sums of such numbers are not
-/// exact in 64 bits.
-template <bool IsExact, class A, class B>
-[[nodiscard]] consteval nibble::product mode_for() {
+/// The mode that an exact product is taken in: ordered where sums of such numbers are not exact in 64
+/// bits.
+template <class A, class B>
+[[nodiscard]] consteval nibble::product exact_mode() {
   using nibble::product;
   constexpr auto has_exact_sums = [](auto const& q) {
     using quantizer = std::remove_cvref_t<decltype(q)>;
     return std::is_same_v<typename quantizer::block_type, nibble::nvfp4_block> &&
            quantizer::outer::shares != nibble::tensor_scale::granularity::block_128;
   };
-  if (!IsExact) return product::fast;
   return has_exact_sums(A{}) && has_exact_sums(B{}) ? product::exact : product::ordered;
 }
 

@@ -150,14 +150,8 @@ inline std::tuple<Tensor, Tensor> make(processor const& on, layer_call const& ca
 inline Tensor multiply(processor const& on, recipe_kernels const& k, layer_product which,
                        bool exact, Tensor const& a, Tensor const& b, std::int64_t m, std::int64_t n,
                        std::int64_t depth, at::ScalarType dtype) {
-  auto const left = static_cast<role>(which == layer_product::fprop   ? role::fprop_x
-                                      : which == layer_product::dgrad ? role::dgrad_dy
-                                                                      : role::wgrad_dy);
-  auto const right = which == layer_product::fprop   ? role::fprop_w
-                     : which == layer_product::dgrad ? role::dgrad_w
-                                                     : role::wgrad_x;
-  require_operand(a, k.layout_of(left, m, depth).bytes, "the left operand");
-  require_operand(b, k.layout_of(right, n, depth).bytes, "the right operand");
+  require_operand(a, k.layout_of(left_of(which), m, depth).bytes, "the left operand");
+  require_operand(b, k.layout_of(right_of(which), n, depth).bytes, "the right operand");
   Tensor out = at::empty({m, n}, a.options().dtype(on.written_type(dtype)));
   auto const to = as_matrix(out);
   std::int64_t const size = k.multiplying_bytes(which, exact, m, n, depth, to.kind);

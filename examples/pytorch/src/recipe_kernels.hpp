@@ -37,6 +37,18 @@ enum class layer_product { fprop, dgrad, wgrad };
   return of == tensor::x ? role::wgrad_x : of == tensor::weight ? role::dgrad_w : role::wgrad_dy;
 }
 
+/// The operands that a product multiplies.
+[[nodiscard]] constexpr role left_of(layer_product p) noexcept {
+  return p == layer_product::fprop   ? role::fprop_x
+         : p == layer_product::dgrad ? role::dgrad_dy
+                                     : role::wgrad_dy;
+}
+[[nodiscard]] constexpr role right_of(layer_product p) noexcept {
+  return p == layer_product::fprop   ? role::fprop_w
+         : p == layer_product::dgrad ? role::dgrad_w
+                                     : role::wgrad_x;
+}
+
 /// Where a matrix lies in a larger one that several processes hold parts of; rows 0: it is the whole.
 struct piece {
   std::int64_t row = 0, column = 0, rows = 0, columns = 0;
