@@ -20,6 +20,7 @@ int main() {
   matmul<product::exact>(xq.view(), rows, wq.view(), tiles, view(y, 64, 32));  // y = x W^T
 
   std::printf("%zu bytes of codes, y(0, 0) = %g\n", xq.code_bytes().size(), static_cast<double>(y[0]));
+  return y[0] == 96 * .25f * -1.5f ? 0 : 1;
 }
 // 3072 bytes of codes, y(0, 0) = -36
 // [/readme]
