@@ -25,9 +25,14 @@ class e4m2_scale
   using number::number;
 };
 
+class fp9_e4m4 : public nibble::number<fp9_e4m4, nibble::format::float_format{4, 4, 7}> {
+  using number::number;
+};
+
 static_assert(nibble::number_type<fp8_e3m4> && nibble::number_type<fp12_e5m6>);
 static_assert(!nibble::number_type<float> && !nibble::number_type<int>);
-static_assert(sizeof(fp8_e3m4) == 1 && sizeof(fp12_e5m6) == 2 && sizeof(e4m2_scale) == 1);
+static_assert(sizeof(fp8_e3m4) == 1 && sizeof(fp12_e5m6) == 2 && sizeof(e4m2_scale) == 1 &&
+              sizeof(fp9_e4m4) == 2);
 
 static_assert(static_cast<float>(fp8_e3m4(100.0f)) == 31.0f);
 static_assert(fp8_e3m4(1.0f).bits() == 0x30);
@@ -39,7 +44,8 @@ constexpr auto nan = fp8_e4m3::from_bits(0x7F);
 constexpr auto one = fp8_e4m3(1.0f);
 static_assert(nan != nan && nan != one);
 static_assert(fp8_e4m3(0.0f) == fp8_e4m3(-0.0f) && fp8_e4m3(0.0f).bits() != fp8_e4m3(-0.0f).bits());
-static_assert(fp8_e4m3(-1.0f) < one && one <= one && one > -one);
+static_assert(fp8_e4m3(-1.0f) < one && one <= one && one > -one && one >= one);
+static_assert(!(one < one) && !(one > one) && !(nan <= nan) && !(nan >= nan));
 static_assert((one <=> fp8_e4m3(2.0f)) == std::partial_ordering::less);
 static_assert(fp8_e4m3::from_bits(0x38u) == one && fp8_e4m3::from_bits(std::uint8_t{0x38}) == one &&
               fp8_e4m3::from_bits(0x38LL) == one);

@@ -42,6 +42,9 @@ TEST_CASE("a part of a matrix is the matrix shifted, and may be transposed") {
   REQUIRE(part.has_value());
   CHECK((*part)(2, 3) == values(3, 5));
   CHECK(nibble::transposed(*part)(3, 2) == values(3, 5));
+  auto const turned = nibble::part(nibble::transposed(values.view()), 2, 1, 4, 3);
+  REQUIRE(turned.has_value());
+  CHECK((*turned)(3, 2) == values(3, 5));
   CHECK(nibble::part(values.view(), 5, 7, 0, 0).has_value());
 }
 
@@ -52,12 +55,16 @@ TEST_CASE("a part that reaches outside is refused, however large the numbers") {
   CHECK(nibble::part(values.view(), INT64_MAX, 0, 1, 1).error() == view_error::part_out_of_range);
   CHECK(nibble::part(values.view(), 0, 0, INT64_MAX, 1).error() == view_error::part_out_of_range);
   CHECK(nibble::part(values.view(), -1, 0, 1, 1).error() == view_error::negative_extent);
+  CHECK(nibble::part(values.view(), 0, -1, 1, 1).error() == view_error::negative_extent);
+  CHECK(nibble::part(values.view(), 0, 0, -1, 1).error() == view_error::negative_extent);
+  CHECK(nibble::part(values.view(), 0, 0, 1, -1).error() == view_error::negative_extent);
 }
 
 TEST_CASE("a part of a quantized matrix has its codes and scales in every layout") {
   part_of_codes_and_scales_is_the_whole_shifted<cuda::std::layout_right>();
   part_of_codes_and_scales_is_the_whole_shifted<nibble::layout::scale_tile_128x4>();
   part_of_codes_and_scales_is_the_whole_shifted<nibble::layout::padded_right<128, 4>>();
+  part_of_codes_and_scales_is_the_whole_shifted<cuda::std::layout_left>();
 }
 
 TEST_CASE("a part may not split a block, a tile kept once or a 1x128 amax") {
@@ -81,6 +88,52 @@ TEST_CASE("a part may not split a block, a tile kept once or a 1x128 amax") {
   auto const second = nibble::part(outer.view(), 4, 128, 2, 128);
   REQUIRE(second.has_value());
   CHECK(second->amax_of(1, 0) == outer.view().amax_of(5, 128));
+}
+
+TEST_CASE("a part of tiles kept once has their scales, in rows and in tiles of 128x4") {
+  auto const check = []<class ScaleLayout>(ScaleLayout) {
+    auto const values = fixture::filled(60, 96, 8);
+    nibble::quantized_by<square, ScaleLayout> whole(nibble::shape_for<square, ScaleLayout>(60, 96, true));
+    nibble::quantize(values.view(), whole.view(), square{});
+    auto const part = nibble::part(whole.view(), 16, 32, 32, 64);
+    REQUIRE(part.has_value());
+    CHECK(part->scales.extent(0) == 2);
+    CHECK(part->scales.extent(1) == 4);
+    int differences = 0;
+    for (int i = 0; i < 32; ++i) {
+      for (int b = 0; b < 4; ++b) {
+        differences += part->scale(i, b).bits() != whole.view().scale(i + 16, b + 2).bits();
+      }
+    }
+    CHECK(differences == 0);
+  };
+  check(cuda::std::layout_right{});
+  check(nibble::layout::scale_tile_128x4{});
+}
+
+TEST_CASE("a part has the amaxes of its rows and of its own 128 columns, and no others") {
+  using scaling = nibble::scaling::amax<nibble::scaling::tile::row, nibble::tensor_scale::per_block_128<>>;
+  using by_block = nibble::quantizer<nibble::nvfp4_block, scaling>;
+  using by_row = nibble::quantizer<
+      nibble::nvfp4_block,
+      nibble::scaling::amax<nibble::scaling::tile::row, nibble::tensor_scale::per_row<>>>;
+  // Two amaxes a row: the fewest that are not one, and a block that may not be split.
+  auto const two = nibble::quantized(fixture::filled(2, 200, 1).view(), by_block{});
+  CHECK(nibble::part(two.view(), 0, 16, 1, 128).error() == view_error::part_splits_a_block);
+  auto const last = nibble::part(two.view(), 1, 128, 1, 72);
+  REQUIRE(last.has_value());
+  CHECK(last->amax.extent(0) == 1);
+  CHECK(last->amax.extent(1) == 1);
+  CHECK(last->amax_of(0, 0) == two.view().amax_of(1, 128));
+  auto const rows = nibble::quantized(fixture::filled(2, 32, 2).view(), by_row{});
+  CHECK(nibble::part(rows.view(), 1, 0, 1, 32)->amax_of(0, 0) == rows.view().amax_of(1, 0));
+  // One row of many, to its ragged end: 129 columns are two amaxes.
+  auto const wide = nibble::quantized(fixture::filled(1, 128 * 127 + 129, 3).view(), by_block{});
+  auto const end = nibble::part(wide.view(), 0, 128 * 127, 1, 129);
+  REQUIRE(end.has_value());
+  CHECK(end->amax.extent(1) == 2);
+  CHECK(end->amax_of(0, 0) == wide.view().amax_of(0, 128 * 127));
+  CHECK(end->amax_of(0, 128) == wide.view().amax_of(0, 128 * 128));
 }
 
 TEST_CASE("dequantizing a part gives the part of the whole, amax per row included") {

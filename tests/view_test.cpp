@@ -90,6 +90,14 @@ static_assert(error_of(shape{1, 16, 1, matrix_index{1} << 30, matrix_index{1} <<
               view_error::buffer_too_small);
 static_assert(error_of(shape{1, 16, 1, (matrix_index{1} << 30) + 1, matrix_index{1} << 30}) ==
               view_error::too_large);
+// Nothing is too large for a matrix without elements up to 2^60, and no extent need be 1.
+constexpr matrix_index top = matrix_index{1} << 60;
+static_assert(error_of(shape{0, top, 0, 1, 1}, 0, 0, 1) == none);
+static_assert(error_of(shape{0, top + 1, 0, 1, 1}, 0, 0, 1) == view_error::too_large);
+static_assert(error_of(shape{top, 0, 0, 1, 1}, 0, 0, 1) == none);
+static_assert(error_of(shape{top + 1, 0, 0, 1, 1}, 0, 0, 1) == view_error::too_large);
+static_assert(error_of(shape{0, 16, 0, top, 0}) == none && error_of(shape{0, 16, 0, 0, 1}) == none);
+static_assert(error_of(shape{0, 16, 0, top + 1, 0}) == view_error::too_large);
 
 }  // namespace
 
@@ -152,6 +160,7 @@ TEST_CASE("an amax is found for its tensor, its row or its 128 columns, read-onl
   };
   CHECK(make(1, 1).amax_of(2, 255) == 0);
   CHECK(make(3, 1).amax_of(2, 255) == 2);
+  CHECK(make(2, 1).amax_of(1, 255) == 1);
   CHECK(make(3, 2).amax_of(2, 127) == 4);
   CHECK(make(3, 2).amax_of(2, 128) == 5);
   static_assert(decltype(make(1, 1))::is_const);

@@ -40,6 +40,19 @@ TEST_CASE("every NaN has larger magnitude bits than infinity") {
   CHECK(detail::magnitude_bits(-std::numeric_limits<float>::infinity()) == detail::infinity_bits);
 }
 
+TEST_CASE("every NaN becomes one, and nothing else changes") {
+  constexpr auto canonical_bits = [](std::uint32_t bits) {
+    return detail::float_bits(detail::canonical(detail::float_from_bits(bits)));
+  };
+  static_assert(canonical_bits(0x7FC0'0001u) == 0x7FC0'0000u && canonical_bits(0xFFFF'FFFFu) == 0x7FC0'0000u);
+  for (std::uint32_t const bits : {0x7F80'0001u, 0xFF80'0001u, 0x7FC0'0000u, 0xFFC0'0000u, 0x7FFF'FFFFu}) {
+    CHECK(canonical_bits(bits) == 0x7FC0'0000u);
+  }
+  for (std::uint32_t const bits : {0u, 0x8000'0000u, 1u, 0x3F80'0000u, 0x7F7F'FFFFu, 0x7F80'0000u, 0xFF80'0000u}) {
+    CHECK(canonical_bits(bits) == bits);
+  }
+}
+
 TEST_CASE("the compile-time guard is off at run time") {
   static_assert(detail::constant_evaluated());
   bool volatile no = false;

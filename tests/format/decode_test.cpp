@@ -47,6 +47,22 @@ consteval bool decodes_e4m3() {
 }
 static_assert(decodes_e4m3());
 
+/// A table has the bits of decode in every place, and no more places than codes.
+template <format::float_format Format>
+consteval bool is_tabulated() {
+  static_assert(sizeof(format::values_of<Format>) == sizeof(float) << Format.width());
+  for (std::uint32_t code = 0; code <= Format.mask(); ++code) {
+    if (std::bit_cast<std::uint32_t>(format::values_of<Format>.value[code]) !=
+        std::bit_cast<std::uint32_t>(format::decode<Format>(code))) {
+      return false;
+    }
+  }
+  return true;
+}
+static_assert(is_tabulated<format::e2m1>() && is_tabulated<format::e3m2>() &&
+              is_tabulated<format::e4m3>() && is_tabulated<format::e5m2>() &&
+              is_tabulated<format::e8m0>());
+
 }  // namespace
 
 // bugs: B4 B5 B17 B18

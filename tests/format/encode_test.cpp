@@ -39,6 +39,52 @@ consteval bool golden_all(std::index_sequence<Pieces...>) {
 static_assert(golden::conversions.size() >= 2000);
 static_assert(golden_all(std::make_index_sequence<golden::conversions.size() / piece + 1>{}));
 
+/// A number below the smallest step of e2m1 is rounded up by exactly floor(2^32 number / step) of all
+/// words, the largest ones. From a half step down until no word is left, and on to where a shift of
+/// its 64 bits would be 64 and 128, which no constant expression may do.
+///
+/// value    a quarter (half a step) up to a half
+/// leading  its highest 33 bits
+template <class Real>
+consteval bool goes_up_for_its_share(Real value, std::uint64_t leading) {
+  using by_word = format::stochastic<32>;
+  for (int halvings = 1; halvings != 140; ++halvings, value /= 2) {
+    auto const words = static_cast<std::uint32_t>(halvings < 64 ? leading >> halvings : 0);
+    std::uint32_t const first = 0u - words, last_below = ~words;
+    if (format::encode<format::e2m1, by_word>(value, first) != (words != 0 ? 1u : 0u)) return false;
+    if (format::encode<format::e2m1, by_word>(value, last_below) != 0) return false;
+  }
+  return true;
+}
+static_assert(goes_up_for_its_share(0x1.23456789ABCDEp-2, 0x1'2345'6789u));
+static_assert(goes_up_for_its_share(0x1.234566p-2f, 0x1'2345'6600u));
+
+// Even one random bit makes a rule that can go up, so what is too large becomes infinity.
+static_assert(format::encode<format::e5m2, format::stochastic<1>, format::overflow::to_special>(
+                  0x1p17f, 0) == 0x7C);
+
+// No format of the library has neither zero nor an empty mantissa: the hidden bit then counts.
+constexpr format::float_format without_zero{3, 2, 3, format::specials::none, true, false};
+consteval bool keeps_codes_without_zero() {
+  for (std::uint32_t code = 0; code <= without_zero.mask(); ++code) {
+    if (format::encode<without_zero>(format::decode<without_zero>(code)) != code) return false;
+  }
+  return format::decode<without_zero>(0) == 0.125f && format::encode<without_zero>(0.0f) == 0;
+}
+static_assert(keeps_codes_without_zero());
+
+/// The 32-bit encoder on every exponent of a float: in a constant expression no shift may be too far.
+consteval bool takes_every_exponent() {
+  for (std::uint32_t bits = 0; bits < nibble::detail::infinity_bits; bits += 0x40'0000u) {
+    float const value = nibble::detail::float_from_bits(bits + 1);
+    if (format::encode_nearest_even<format::e2m3>(value) != format::encode<format::e2m3>(value)) {
+      return false;
+    }
+  }
+  return true;
+}
+static_assert(takes_every_exponent());
+
 template <format::float_format Format, class Rule, format::overflow Overflow, class Real>
 std::uint32_t mismatches(std::vector<Real> const& values, oracle::direction rounding) {
   auto const& table = witness::table<Format>();

@@ -5,11 +5,13 @@
 mutate.py                       every mutant of every header in HEADERS
 mutate.py --only format/        of those whose path begins so
 mutate.py --list                prints the mutants and runs nothing
+mutate.py --log FILE            keeps verdicts there; what it says was killed is not run again
 mutate.py --self-test           finds a broken and an equivalent mutant in a small header of its own
 
 A mutant is killed when a static assertion or a test fails, a test crashes or runs ten times too long;
-it is invalid, and not counted, when it is no C++ for another reason. What survives must stand in
-survivors.txt with its reason, or the exit status is 1.
+it is invalid, and not counted, when the first error is another one. What survives must stand in
+survivors.txt with its reason, or the exit status is 1. Start a new log when a test is weakened or an
+edit of a header may have brought a mutant back to life: new tests only kill more.
 """
 import argparse
 import collections
@@ -18,6 +20,7 @@ import os
 import pathlib
 import random
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -83,6 +86,13 @@ STATEMENT = re.compile(r"^ +(?!return\b|using\b|static_assert|typename|template|
                        r"( =| \+=| -=| \|=| \^=| &=) [^;{}]*;$", re.M)
 DECLARED = re.compile(r"^ +[\w:<>, ]+ (const )?[\w\[\]]+ = ")
 GUARD = re.compile(r"^ +if (?:constexpr )?\([^;{}]*\) (return|throw|continue|break)[^;{}]*;$", re.M)
+
+USUAL = ("#include <doctest/doctest.h>\n#include <algorithm>\n#include <bit>\n#include <stdexcept>\n"
+         "#include <string>\n#include <thread>\n#include <vector>\n")
+# What g++ and clang say of a static assertion, or of a constant that is none or takes for ever.
+ASSERTED = re.compile(r"error: .*(static assertion|static_assert|constant.expression|constexpr (loop|evaluation))")
+
+FINAL = ("killed", "invalid")
 
 Mutant = collections.namedtuple("Mutant", "header start end text")
 
@@ -164,7 +174,9 @@ def name_of(mutant, text):
 class Runner:
     def __init__(self, arguments, work):
         self.compiler, self.work = arguments.compiler, work
-        self.flags = ["-std=c++20", "-O1", "-w", "-march=native", *arguments.flags]
+        # What reads past an array or shifts too far may still give the right bytes: it must not run on.
+        self.flags = ["-std=c++20", "-O1", "-w", "-march=native", "-fsanitize=bounds,shift",
+                      "-fsanitize-undefined-trap-on-error", *arguments.flags]
         self.includes = ["-I", str(ROOT / "include"), "-I", str(ROOT / "tests"),
                          "-I", str(ROOT / "examples")]
         for folder in arguments.system:
@@ -172,6 +184,12 @@ class Runner:
         self.main = work / "main.o"
         subprocess.run([self.compiler, *self.flags, *self.includes, "-c", str(ROOT / "tests/main.cpp"),
                         "-o", str(self.main)], check=True)
+        # What no mutant changes is parsed once: it is half of what a small test takes.
+        usual = work / "usual.hpp"
+        usual.write_text(USUAL)
+        subprocess.run([self.compiler, *self.flags, *self.includes, "-x", "c++-header", str(usual),
+                        "-o", f"{usual}.gch"], check=True)
+        self.flags += ["-fmax-errors=1", "-include", str(usual)]
         self.usual = {}
 
     def build_and_run(self, test, overlay, program):
@@ -183,14 +201,13 @@ class Runner:
         except subprocess.TimeoutExpired:
             return "killed", 0.0
         if made.returncode != 0:
-            said = made.stderr
-            asserted = re.search(r"static assertion|static_assert|constant expression|constexpr", said)
-            return ("killed" if asserted else "invalid"), 0.0
+            return ("killed" if ASSERTED.search(made.stderr) else "invalid"), 0.0
+        most = int(10 * self.usual.get(test, 60)) + 2  # of processor time: other work must not kill
         start = time.time()
         try:
             ran = subprocess.run([str(program), "--abort-after=1", "--test-case-exclude=*illion*",
-                                  "--minimal"], capture_output=True,
-                                 timeout=10 * self.usual.get(test, 60) + 10)
+                                  "--minimal"], capture_output=True, timeout=10 * most,
+                                 preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (most, most)))
         except subprocess.TimeoutExpired:
             return "killed", time.time() - start
         finally:
@@ -242,19 +259,32 @@ def reason_for(name, known):
     return None
 
 
+def keyed(todo):
+    """Each of todo with the name that a log keeps: mutants of equal lines are counted off."""
+    seen = collections.Counter()
+    for mutant, text, tests in todo:
+        name = name_of(mutant, text)
+        seen[name] += 1
+        yield mutant, text, tests, f"{name} | {seen[name]}"
+
+
 def run(arguments):
     known = read_survivors(SURVIVORS)
+    done = {}
+    if arguments.log and pathlib.Path(arguments.log).exists():
+        lines = pathlib.Path(arguments.log).read_text(encoding="utf-8").splitlines()
+        done = {key: verdict for verdict, key in (line.split(" | ", 1) for line in lines)}
     todo = []
     for header, tests in HEADERS.items():
         if not any(header.startswith(each) for each in arguments.only):
             continue
         text = (ROOT / "include/nibble" / header).read_text()
-        todo += [(mutant, text, tests) for mutant in mutants_of(header, text)]
+        todo += keyed((mutant, text, tests) for mutant in mutants_of(header, text))
     if arguments.names:
         wanted = set(pathlib.Path(arguments.names).read_text().splitlines())
         todo = [each for each in todo if name_of(each[0], each[1]) in wanted]
     if arguments.list:
-        for mutant, text, _ in todo:
+        for mutant, text, _, _ in todo:
             print(name_of(mutant, text))
         return 0
     random.Random(1).shuffle(todo)  # whatever the time allows is then a sample of the whole
@@ -263,17 +293,20 @@ def run(arguments):
     unexplained = []
     with tempfile.TemporaryDirectory() as folder:
         runner = Runner(arguments, pathlib.Path(folder))
-        runner.measure({test for _, _, tests in todo for test in tests}, arguments.jobs)
+        runner.measure({test for _, _, tests, key in todo if done.get(key) not in FINAL
+                        for test in tests}, arguments.jobs)
         end = time.time() + arguments.seconds if arguments.seconds else float("inf")
 
         def one(item):
-            number, (mutant, text, tests) = item
+            number, (mutant, text, tests, key) = item
+            if done.get(key) in FINAL:
+                return mutant, text, key, done[key]
             if time.time() > end:
-                return mutant, text, "not run"
-            return mutant, text, runner.judge(mutant, text, number, tests)
+                return mutant, text, key, "not run"
+            return mutant, text, key, runner.judge(mutant, text, number, tests)
 
         with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-            for mutant, text, verdict in pool.map(one, enumerate(todo)):
+            for mutant, text, key, verdict in pool.map(one, enumerate(todo)):
                 counts[verdict] += 1
                 per_header[mutant.header][verdict] += 1
                 name = name_of(mutant, text)
@@ -282,9 +315,9 @@ def run(arguments):
                     if reason is None:
                         unexplained.append(name)
                     print(f"survived: {name} | {reason or 'NO REASON'}", flush=True)
-                if arguments.log:
+                if arguments.log and done.get(key) != verdict and verdict != "not run":
                     with open(arguments.log, "a", encoding="utf-8") as log:
-                        log.write(f"{verdict} | {name}\n")
+                        log.write(f"{verdict} | {key}\n")
     for header in sorted(per_header):
         each = per_header[header]
         print(f"{header}: {each['killed']} killed, {each['survived']} survived, "
@@ -335,7 +368,7 @@ def main():
     parser.add_argument("--self-test", action="store_true")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seconds", type=float, help="begin no mutant after so many")
-    parser.add_argument("--log", help="append a line for each mutant to this file")
+    parser.add_argument("--log", help="keep a line for each mutant in this file")
     parser.add_argument("--compiler", default=os.environ.get("CXX", "g++"))
     parser.add_argument("--system", action="append", default=[], help="a folder of system headers")
     parser.add_argument("flags", nargs="*", help="more flags, after --")

@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include <nibble/fp8_e5m2.hpp>
 #include <nibble/random/philox.hpp>
 #include <nibble/rounding/stochastic.hpp>
 
@@ -31,6 +32,50 @@ TEST_CASE("many calls at once yield the words of single calls, across 2^32 and a
       CHECK(drawn[count].value[3] == 4);  // nothing behind the end is written
     }
   }
+}
+
+namespace {
+
+/// Philox that remembers how many calls it was last asked for at once.
+struct remembering {
+  random::philox4x32<> source;
+  std::size_t* asked;
+
+  random::words operator()(std::uint64_t call) const noexcept { return source(call); }
+  void calls(std::uint64_t first, std::size_t count, random::words* out) const noexcept {
+    *asked = count;
+    source.calls(first, count, out);
+  }
+};
+
+/// Rounds `count` elements from every start within a call, by words drawn at once and by words drawn
+/// one by one. The storage is as large as calls_for says, and for this count no larger than needed.
+template <int Bits>
+int differences_of_drawn(std::size_t per_call) {
+  std::size_t asked = 0, most = 0;
+  rounding::stochastic<Bits, remembering> const rounding{{{7, 9}, &asked}};
+  std::size_t const count = per_call + 1, storage_size = rounding.calls_for(count);
+  int wrong = 0;
+  for (std::uint64_t start = 4096; start != 4096 + per_call; ++start) {
+    std::vector<random::words> storage(storage_size);
+    auto const drawn = rounding.drawn(start, count, storage.data());
+    most = asked > most ? asked : most;
+    for (std::uint64_t i = 0; i != count; ++i) {
+      float const value[1] = {0.37f * static_cast<float>(i) - 2.9f};
+      auto const expected = rounding.template encode<fp8_e5m2>(value, start + i);
+      wrong += drawn.template encode<fp8_e5m2>(value, start + i)[0].bits() == expected[0].bits() ? 0 : 1;
+    }
+  }
+  CHECK(most == storage_size);
+  return wrong;
+}
+
+}  // namespace
+
+TEST_CASE("numbers drawn beforehand fill their storage and no more, at every width and start") {
+  CHECK(differences_of_drawn<8>(16) == 0);
+  CHECK(differences_of_drawn<16>(8) == 0);
+  CHECK(differences_of_drawn<24>(4) == 0);
 }
 
 TEST_CASE("rounding with numbers drawn beforehand gives the codes of rounding without") {

@@ -12,6 +12,8 @@ using upward = nibble::rounding::by_rule<nibble::format::away_from_zero>;
 
 static_assert(nibble::rounding::policy<upward>);
 static_assert(!upward::is_stochastic);
+static_assert(laws::encodes_rows_of_any_length<nibble::fp4_e2m1>(upward{}) &&
+              laws::encodes_rows_of_any_length<nibble::fp6_e2m3>(upward{}));
 
 TEST_CASE("upward keeps the laws of rounding for every element and scale") {
   CHECK(rounding_suite::violations<upward>(rounding_suite::all_types{}) == 0);
@@ -25,4 +27,5 @@ TEST_CASE("upward of values, ties and their neighbours is what exact fractions s
 TEST_CASE("upward encodes a row as it rounds each element, at any position") {
   CHECK(laws::encodes_one_by_one(upward{}, 0, {}));
   CHECK(laws::encodes_one_by_one(upward{}, 12345, {}));
+  CHECK(laws::encodes_rows_of_any_length<nibble::fp4_e2m1>(upward{}));
 }

@@ -11,6 +11,8 @@ using nibble::rounding::nearest_away;
 
 static_assert(nibble::rounding::policy<nearest_away>);
 static_assert(!nearest_away::is_stochastic);
+static_assert(laws::encodes_rows_of_any_length<nibble::fp4_e2m1>(nearest_away{}) &&
+              laws::encodes_rows_of_any_length<nibble::fp6_e2m3>(nearest_away{}));
 
 TEST_CASE("nearest_away keeps the laws of rounding for every element and scale") {
   CHECK(rounding_suite::violations<nearest_away>(rounding_suite::all_types{}) == 0);
@@ -24,4 +26,5 @@ TEST_CASE("nearest_away of values, ties and their neighbours is what exact fract
 TEST_CASE("nearest_away encodes a row as it rounds each element, at any position") {
   CHECK(laws::encodes_one_by_one(nearest_away{}, 0, {}));
   CHECK(laws::encodes_one_by_one(nearest_away{}, 12345, {}));
+  CHECK(laws::encodes_rows_of_any_length<nibble::fp4_e2m1>(nearest_away{}));
 }

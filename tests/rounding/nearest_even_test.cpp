@@ -11,6 +11,8 @@ using nibble::rounding::nearest_even;
 
 static_assert(nibble::rounding::policy<nearest_even>);
 static_assert(!nearest_even::is_stochastic);
+static_assert(laws::encodes_rows_of_any_length<nibble::fp4_e2m1>(nearest_even{}) &&
+              laws::encodes_rows_of_any_length<nibble::fp6_e2m3>(nearest_even{}));
 
 TEST_CASE("nearest_even keeps the laws of rounding for every element and scale") {
   CHECK(rounding_suite::violations<nearest_even>(rounding_suite::all_types{}) == 0);
@@ -24,4 +26,5 @@ TEST_CASE("nearest_even of values, ties and their neighbours is what exact fract
 TEST_CASE("nearest_even encodes a row as it rounds each element, at any position") {
   CHECK(laws::encodes_one_by_one(nearest_even{}, 0, {}));
   CHECK(laws::encodes_one_by_one(nearest_even{}, 12345, {}));
+  CHECK(laws::encodes_rows_of_any_length<nibble::fp4_e2m1>(nearest_even{}));
 }

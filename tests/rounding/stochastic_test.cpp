@@ -100,6 +100,17 @@ std::uint64_t violations() {
   return everywhere::sweep(1 << 18, laws::rounding<T, stochastic<Bits>>{});
 }
 
+/// A row of N elements is each of them rounded by the word of its place, at compile time too.
+template <int Bits, std::size_t N>
+constexpr bool draws_its_places(std::uint64_t start) {
+  nibble::random::philox4x32<> const source{3, 4};
+  std::uint32_t words[N]{};
+  nibble::random::fill<Bits>(source, start, words);
+  return laws::encodes_each<nibble::fp4_e2m1>(stochastic<Bits>{source}, start, words) &&
+         laws::encodes_each<nibble::fp6_e2m3>(stochastic<Bits>{source}, start, words);
+}
+static_assert(draws_its_places<8, 16>(32) && draws_its_places<16, 17>(5));
+
 }  // namespace
 
 TEST_CASE("stochastic keeps the laws of rounding at every width") {
@@ -151,6 +162,10 @@ TEST_CASE("every format counts as exact fractions do, across the edges of binade
 }
 
 TEST_CASE("a row draws the words of its positions, from any start") {
+  for (std::uint64_t const at : {0u, 5u, 16u, 47u}) {
+    CHECK((draws_its_places<8, 1>(at) && draws_its_places<8, 15>(at) && draws_its_places<8, 16>(at)));
+    CHECK((draws_its_places<8, 17>(at) && draws_its_places<16, 32>(at) && draws_its_places<24, 9>(at)));
+  }
   constexpr std::uint64_t seed = 0x0123'4567'89AB'CDEFu;
   constexpr std::uint64_t stream = 0xFEDC'BA98'7654'3210u;
   for (std::uint64_t const start : {0u, 1u, 7u, 16u, 1000003u}) {

@@ -48,6 +48,18 @@ constexpr float exact_both_ways[16] = {6, -3, 0, 3, 6, -3, 0, 3, 6, -3, 0, 3, 6,
 static_assert(four_over_six<scaling::squared_error, 256>{}(exact_both_ways, tensor_amax{6.0f})
                   .scale.bits() == 0x78);
 
+static_assert(std::is_same_v<scaling::four_over_six<>::outer, tensor_scale::current<256>>);
+
+/// A metric without sums of lanes: several tiles at once are then not offered.
+struct squared_one_by_one {
+  static constexpr float add(float sum, float difference) noexcept {
+    return scaling::squared_error::add(sum, difference);
+  }
+  static constexpr float merge(float a, float b) noexcept { return a + b; }
+};
+static_assert(scaling::policy<policy<squared_one_by_one, 256>, nvfp4_block> &&
+              !scaling::chooses_each<policy<squared_one_by_one, 256>, nvfp4_block>);
+
 template <class Metric, int Bound>
 std::uint64_t row_mismatches(std::uint64_t count) {
   oracle::block_generator const generate(61);
@@ -142,6 +154,24 @@ TEST_CASE("a million blocks in square tiles equal the oracle's for each metric a
 static_assert(scaling::chooses_each<policy<scaling::squared_error, 256>, nvfp4_block> &&
               scaling::chooses_each<policy<scaling::largest_error, 448>, nvfp4_block> &&
               !scaling::chooses_each<policy<scaling::squared_error, 256, tile::square>, nvfp4_block>);
+#endif
+
+#if NIBBLE_HAS_LANES
+TEST_CASE("of equal errors 6 wins among tiles at once too, and infinity is a magnitude") {
+  using base = policy<scaling::squared_error, 256>;
+  constexpr std::size_t tiles = scaling::tiles_at_once;
+  float values[tiles][16]{};
+  for (std::size_t t = 0; t != tiles; ++t) {
+    for (std::size_t c = 0; c != 16; ++c) values[t][c] = exact_both_ways[c];
+  }
+  values[5][3] = detail::float_from_bits(oracle::infinity_bits);
+  auto const factors = base::outer::from<fp4_e2m1>({6.0f});
+  scaling::chosen<fp8_e4m3> scales[tiles]{};
+  base::choose_each<nvfp4_block>(values, factors, scales);
+  for (std::size_t t = 0; t != tiles; ++t) {
+    CHECK(scales[t].scale.bits() == (t == 5 ? 0x7Eu : 0x78u));
+  }
+}
 #endif
 
 TEST_CASE("the laws hold for Four Over Six") {

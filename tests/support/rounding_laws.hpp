@@ -12,7 +12,7 @@ namespace laws {
 
 /// Policy::round<T>, whether it takes a random word or not.
 template <class T, class Policy>
-NIBBLE_HD T round(float value, std::uint32_t word) {
+NIBBLE_HD constexpr T round(float value, std::uint32_t word) {
   if constexpr (Policy::is_stochastic) {
     return Policy::template round<T>(value, word);
   } else {
@@ -102,6 +102,32 @@ bool encodes_one_by_one(Policy const& policy, std::uint64_t position,
     }
   }
   return all;
+}
+
+/// Policy::encode of N values equals `Policy::round` of each, given the words of their places: also
+/// for lengths that no shortcut takes.
+template <class T, std::size_t N, class Policy>
+NIBBLE_HD constexpr bool encodes_each(Policy const& policy, std::uint64_t position,
+                                      std::uint32_t const (&words)[N]) {
+  float values[N]{};
+  for (std::size_t i = 0; i != N; ++i) {
+    values[i] = (i % 2 != 0 ? -0.7f : 0.55f) * static_cast<float>(i + 1);
+  }
+  auto const codes = policy.template encode<T>(values, position);
+  for (std::size_t i = 0; i != N; ++i) {
+    if (codes[static_cast<int>(i)].bits() != round<T, Policy>(values[i], words[i]).bits()) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// The same for rows of 1 to 32, for policies that draw no words.
+template <class T, class Policy>
+NIBBLE_HD constexpr bool encodes_rows_of_any_length(Policy const& policy) {
+  return encodes_each<T, 1>(policy, 0, {}) && encodes_each<T, 7>(policy, 3, {}) &&
+         encodes_each<T, 8>(policy, 0, {}) && encodes_each<T, 9>(policy, 0, {}) &&
+         encodes_each<T, 16>(policy, 5, {}) && encodes_each<T, 32>(policy, 0, {});
 }
 
 }  // namespace laws
