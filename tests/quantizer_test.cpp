@@ -81,6 +81,33 @@ using wide_transform = quantizer<nvfp4_block, scaling::amax<>, rounding::nearest
 static_assert(wide_transform::group.columns == 128 && wide_transform::blocks_per_row == 8);
 static_assert(quantizer<fp8_block, scaling::amax<scaling::tile::square, tensor_scale::none>>::group
                   .rows == 128);
+static_assert(nvfp4::has_one_amax &&
+              !quantizer<nvfp4_block, scaling::amax<scaling::tile::row, tensor_scale::per_row<>>>::has_one_amax);
+
+/// Exchanges neighbours: the smallest transform that does something.
+struct exchange {
+  static constexpr int size = 2;
+  static constexpr void apply(float (&pair)[2]) noexcept {
+    float const first = pair[0];
+    pair[0] = pair[1];
+    pair[1] = first;
+  }
+  static constexpr void invert(float (&pair)[2]) noexcept { apply(pair); }
+};
+
+/// A transform narrower than a block goes over each of its pieces, and back.
+constexpr bool exchanges_each_pair() {
+  using exchanging = quantizer<nvfp4_block, scaling::amax<>, rounding::nearest_even, exchange>;
+  nvfp4_block const made = exchanging{}(worked, tensor_amax{7.5f});
+  auto const numbers = exchanging{}.dequantize(made, {7.5f});
+  for (int i = 0; i != 16; ++i) {
+    if (made.codes[i].bits() != worked_block.codes[i ^ 1].bits()) return false;
+    if (detail::float_bits(numbers[i]) != detail::float_bits(restored[i])) return false;
+  }
+  return made.scale == worked_block.scale;
+}
+static_assert(exchanges_each_pair());
+
 static_assert(std::is_trivially_copyable_v<nvfp4> && sizeof(nvfp4) <= 4);  // kernels take it by value
 
 /// The number of blocks on which make(i) and expect(i) differ; every index must have been visited.
@@ -233,6 +260,24 @@ TEST_CASE("a million stochastic blocks with given random words equal the oracle'
 TEST_CASE("stochastic blocks with 16 and 24 random bits equal the oracle's") {
   CHECK(stochastic_mismatches<16>(100'000) == 0);
   CHECK(stochastic_mismatches<24>(100'000) == 0);
+}
+
+TEST_CASE("each block of a wide group draws the random words of its own place") {
+  using drawing = quantizer<nvfp4_block, scaling::amax<>, rounding::stochastic<>>;
+  using wide = quantizer<nvfp4_block, scaling::amax<>, rounding::stochastic<>, transform::hadamard<128>>;
+  wide const q{{}, {{5, 6}}};
+  drawing const one_by_one{{}, {{5, 6}}};
+  float in[128], values[1][128];
+  for (int i = 0; i < 128; ++i) in[i] = static_cast<float>(i * i % 61 - 30) / 8;
+  auto const factors = wide::prepare({7.5f});
+  q.load(in, values);
+  auto const made = q(in, factors, position(4096));
+  for (int b = 0; b < 8; ++b) {
+    float piece[1][16];
+    for (int i = 0; i < 16; ++i) piece[0][i] = values[0][16 * b + i];
+    auto const alone = one_by_one.encode(piece, factors, position(4096u + 16u * static_cast<unsigned>(b)));
+    CHECK(witness::plain(made.blocks[0][b]) == witness::plain(alone));
+  }
 }
 
 // bugs: E1

@@ -32,6 +32,15 @@ static_assert(scale_of(0) == 0x00);
 static_assert(scaling::amax<>::target<fp4_e2m1> == 6.0f);
 static_assert(with_headroom<format::nearest_even>::target<fp4_e2m1> == 6.0f * 16 / 17);
 
+#if NIBBLE_HAS_LANES
+// Several tiles at once: for rows under E4M3 scales that round to nearest even, and nothing else.
+template <class Scaling, class Block = nvfp4_block>
+constexpr bool at_once = scaling::chooses_each<Scaling, Block>;
+static_assert(at_once<scaling::amax<>> && !at_once<scaling::amax<tile::square>> &&
+              !at_once<scaling::amax<tile::row, current<>, format::nearest_away>> &&
+              !at_once<scaling::amax<tile::row, tensor_scale::none>, ue5m3_block>);
+#endif
+
 /// Elements that exceed 6 after scaling, over blocks whose amax is at most the tensor's.
 template <class Scaling>
 std::uint64_t saturated(std::uint64_t count) {

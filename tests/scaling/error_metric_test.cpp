@@ -41,7 +41,51 @@ static_assert(tree_of({big, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0}) == big
 static_assert(tree_of({big, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0}) == big + 2);
 static_assert(tree_of({big, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}) == big);
 
+/// A metric that is added number by number only.
+template <class Metric>
+struct one_by_one {
+  static constexpr float add(float sum, float difference) noexcept {
+    return Metric::add(sum, difference);
+  }
+  static constexpr float merge(float a, float b) noexcept { return Metric::merge(a, b); }
+};
+
+/// Of the errors of a tile of this shape under three scales: those that differ when its numbers are added
+/// one by one.
+template <class Metric, std::size_t Rows, std::size_t Columns>
+int errors_apart() {
+  static float tile[Rows][Columns];
+  for (std::size_t r = 0; r != Rows; ++r) {
+    for (std::size_t c = 0; c != Columns; ++c) {
+      auto const mixed = static_cast<std::uint32_t>(r * Columns + c + 1) * 0x9E37'79B1u;
+      tile[r][c] = detail::float_from_bits((mixed & 0x807F'FFFFu) | (124 + (mixed >> 8) % 6) << 23);
+    }
+  }
+  float const scale[3] = {1.5f, 0.4375f, 0.0f}, encode[3] = {0.65f, 2.25f, 1.0f};
+  float together[3], apart[3];
+  scaling::tile_errors<Metric, fp4_e2m1>(tile, scale, encode, 5.0f, 6.0f, together);
+  scaling::tile_errors<one_by_one<Metric>, fp4_e2m1>(tile, scale, encode, 5.0f, 6.0f, apart);
+  int wrong = 0;
+  for (int s = 0; s != 3; ++s) {
+    wrong += detail::float_bits(together[s]) == detail::float_bits(apart[s]) ? 0 : 1;
+  }
+  return wrong;
+}
+
+template <class Metric>
+int errors_apart_in_every_shape() {
+  return errors_apart<Metric, 1, 16>() + errors_apart<Metric, 1, 32>() + errors_apart<Metric, 2, 16>() +
+         errors_apart<Metric, 4, 15>() + errors_apart<Metric, 8, 17>() + errors_apart<Metric, 8, 16>() +
+         errors_apart<Metric, 16, 48>() + errors_apart<Metric, 32, 32>();
+}
+
 }  // namespace
+
+TEST_CASE("whole rows at once have the errors of their numbers one by one, in every shape") {
+  CHECK(errors_apart_in_every_shape<squared_error>() == 0);
+  CHECK(errors_apart_in_every_shape<absolute_error>() == 0);
+  CHECK(errors_apart_in_every_shape<largest_error>() == 0);
+}
 
 TEST_CASE("a NaN anywhere makes every error NaN") {
   for (int place = 0; place < 16 * 16; ++place) {

@@ -124,6 +124,15 @@ TEST_CASE("every Four Over Six block of the Python model comes out") {
   CHECK(wrong == 0);
 }
 
+TEST_CASE("two thousand rows and a hundred square tiles equal the oracle's for each metric") {
+  CHECK(row_mismatches<scaling::squared_error, 256>(2000) == 0);
+  CHECK(row_mismatches<scaling::absolute_error, 256>(2000) == 0);
+  CHECK(row_mismatches<scaling::largest_error, 256>(2000) == 0);
+  CHECK(tile_mismatches<scaling::squared_error, 256>(100) == 0);
+  CHECK(tile_mismatches<scaling::absolute_error, 256>(100) == 0);
+  CHECK(tile_mismatches<scaling::largest_error, 256>(100) == 0);
+}
+
 TEST_CASE("a million blocks by the squared error equal the oracle's under either bound") {
   CHECK(row_mismatches<scaling::squared_error, 256>(1'000'000) == 0);
   CHECK(row_mismatches<scaling::squared_error, 448>(1'000'000) == 0);

@@ -8,6 +8,8 @@
 #include <array>
 #include <bit>
 
+#include <nibble/tensor_scale/current.hpp>
+
 #include "oracle/nvfp4.hpp"
 #include "support/witness.hpp"
 
@@ -52,6 +54,47 @@ TEST_CASE("a tile's amax is the largest magnitude that is no NaN, in whatever or
   float const only_nan[1][2] = {{std::bit_cast<float>(0x7FC00000U), std::bit_cast<float>(0xFF800001U)}};
   CHECK(detail::float_bits(scaling::tile_amax(only_nan)) == 0);
 }
+
+TEST_CASE("the amax of a row is its own, whatever lies behind it") {
+  auto const of_first_row = []<std::size_t Columns>(std::integral_constant<std::size_t, Columns>) {
+    float values[2][Columns];
+    for (std::size_t c = 0; c != Columns; ++c) {
+      values[0][c] = -static_cast<float>(c + 1);
+      values[1][c] = 1e9f;
+    }
+    return detail::float_from_bits(scaling::row_amax_bits(values[0])) == static_cast<float>(Columns);
+  };
+  CHECK(of_first_row(std::integral_constant<std::size_t, 1>{}));
+  CHECK(of_first_row(std::integral_constant<std::size_t, 15>{}));
+  CHECK(of_first_row(std::integral_constant<std::size_t, 16>{}));
+  CHECK(of_first_row(std::integral_constant<std::size_t, 17>{}));
+  CHECK(of_first_row(std::integral_constant<std::size_t, 48>{}));
+}
+
+#if NIBBLE_HAS_LANES
+static_assert(scaling::tiles_at_once % arch::lanes::count == 0);
+
+TEST_CASE("multipliers of several scales are those of each, from 0 to the largest") {
+  std::uint32_t wrong = 0;
+  for (std::uint32_t const amax : {0x40C00000U, 1U, 0x006CE3EEU, 0x7F7FFFFFU, 0x3EAAAAABU}) {
+    auto const factors = tensor_scale::current<>::from<fp4_e2m1>({std::bit_cast<float>(amax)});
+    for (int code = 0; code != 127; ++code) {
+      arch::lanes::floats scales{};
+      for (int lane = 0; lane != arch::lanes::count; ++lane) {
+        scales[lane] = static_cast<float>(fp8_e4m3::from_bits((code + lane * 9) % 127));
+      }
+      auto const made = scaling::encode_multipliers(scales, factors);
+      for (int lane = 0; lane != arch::lanes::count; ++lane) {
+        wrong += detail::float_bits(made[lane]) ==
+                         detail::float_bits(scaling::encode_multiplier(scales[lane], factors))
+                     ? 0U
+                     : 1U;
+      }
+    }
+  }
+  CHECK(wrong == 0);
+}
+#endif
 
 TEST_CASE("the multiplier is 1 / (scale * S_dec) with two roundings, at most the largest float") {
   std::uint32_t wrong = 0;
