@@ -97,34 +97,10 @@ FINAL = ("killed", "invalid")
 Mutant = collections.namedtuple("Mutant", "header start end text")
 
 
-def without_device(text):
-    """The text with what only a device compiles made blank: host tests cannot notice it."""
-    lines, stack = [], []  # of "host", "device" and "any", one for each open condition
-    for line in text.splitlines(keepends=True):
-        condition = re.match(r"\s*#\s*(if|elif|else|endif)\b(.*)", line)
-        if condition:
-            word, what = condition.groups()
-            kind = ("host" if re.search(r"!NIBBLE_HAS_(DEVICE|CVT)", what) else
-                    "device" if re.search(r"NIBBLE_HAS_(DEVICE|CVT)", what) else "any")
-            if word == "if":
-                stack.append(kind)
-            elif word == "elif":
-                stack[-1] = kind
-            elif word == "else":
-                stack[-1] = {"host": "device", "device": "host"}.get(stack[-1], "any")
-            else:
-                stack.pop()
-        elif "device" in stack:
-            line = " " * (len(line) - 1) + "\n"
-        lines.append(line)
-    return "".join(lines)
-
-
 def blanked(text):
     """The text with everything that is no code of its own made blank, each byte in its place."""
     def blank(found):
         return re.sub(r"[^\n]", " ", found.group(0))
-    text = without_device(text)
     for pattern in [r"//[^\n]*", r"/\*.*?\*/", r'"(?:\\.|[^"\\\n])*"', r"'(?:\\.|[^'\\\n])'(?!\w)",
                     r"^[ \t]*#(?:[^\n]*\\\n)*[^\n]*", r"static_assert\([^;]*;", r"\[\[.*?\]\]"]:
         text = re.sub(pattern, blank, text, flags=re.S | re.M if "^" in pattern or ".*?" in pattern
@@ -171,30 +147,50 @@ def name_of(mutant, text):
     return f"{mutant.header} | {squeeze(old)} | {squeeze(new)}"
 
 
+def compiled_lines(arguments, header):
+    """The lines of a header that this compiler keeps here: no test of the host can notice the others."""
+    path = ROOT / "include/nibble" / header
+    kept, file, line = set(), None, 0
+    for each in subprocess.run([arguments.compiler, *flags_of(arguments), "-E", "-x", "c++", str(path)],
+                               capture_output=True, text=True, check=True).stdout.splitlines():
+        marker = re.match(r'# (\d+) "(.*?)"', each)
+        if marker:
+            line, file = int(marker.group(1)), marker.group(2)
+        else:
+            if file == str(path) and each.strip():
+                kept.add(line)
+            line += 1
+    return kept
+
+
+def flags_of(arguments):
+    # What reads past an array or shifts too far may still give the right bytes: it must not run on.
+    flags = ["-std=c++20", "-O1", "-w", "-march=native", "-fsanitize=bounds,shift",
+             "-fsanitize-undefined-trap-on-error", *arguments.flags]
+    flags += [f"-I{ROOT / folder}" for folder in ("include", "tests", "examples")]
+    for folder in arguments.system:
+        flags += ["-isystem", folder]
+    return flags
+
+
 class Runner:
     def __init__(self, arguments, work):
         self.compiler, self.work = arguments.compiler, work
-        # What reads past an array or shifts too far may still give the right bytes: it must not run on.
-        self.flags = ["-std=c++20", "-O1", "-w", "-march=native", "-fsanitize=bounds,shift",
-                      "-fsanitize-undefined-trap-on-error", *arguments.flags]
-        self.includes = ["-I", str(ROOT / "include"), "-I", str(ROOT / "tests"),
-                         "-I", str(ROOT / "examples")]
-        for folder in arguments.system:
-            self.includes += ["-isystem", folder]
+        self.flags = flags_of(arguments)
         self.main = work / "main.o"
-        subprocess.run([self.compiler, *self.flags, *self.includes, "-c", str(ROOT / "tests/main.cpp"),
+        subprocess.run([self.compiler, *self.flags, "-c", str(ROOT / "tests/main.cpp"),
                         "-o", str(self.main)], check=True)
         # What no mutant changes is parsed once: it is half of what a small test takes.
         usual = work / "usual.hpp"
         usual.write_text(USUAL)
-        subprocess.run([self.compiler, *self.flags, *self.includes, "-x", "c++-header", str(usual),
-                        "-o", f"{usual}.gch"], check=True)
+        subprocess.run([self.compiler, *self.flags, "-x", "c++-header", str(usual), "-o",
+                        f"{usual}.gch"], check=True)
         self.flags += ["-fmax-errors=1", "-include", str(usual)]
         self.usual = {}
 
     def build_and_run(self, test, overlay, program):
         """("passed" | "killed" | "invalid", seconds of the run)."""
-        command = [self.compiler, *self.flags, "-I", str(overlay), *self.includes,
+        command = [self.compiler, f"-I{overlay}", *self.flags,
                    str(ROOT / "tests" / f"{test}.cpp"), str(self.main), "-o", str(program), "-pthread"]
         try:
             made = subprocess.run(command, capture_output=True, text=True, timeout=300, errors="replace")
@@ -279,7 +275,9 @@ def run(arguments):
         if not any(header.startswith(each) for each in arguments.only):
             continue
         text = (ROOT / "include/nibble" / header).read_text()
-        todo += keyed((mutant, text, tests) for mutant in mutants_of(header, text))
+        kept = compiled_lines(arguments, header)
+        todo += keyed((mutant, text, tests) for mutant in mutants_of(header, text)
+                      if text.count("\n", 0, mutant.start) + 1 in kept)
     if arguments.names:
         wanted = set(pathlib.Path(arguments.names).read_text().splitlines())
         todo = [each for each in todo if name_of(each[0], each[1]) in wanted]
