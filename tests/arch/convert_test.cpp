@@ -16,6 +16,24 @@ NIBBLE_HD float scattered(std::uint64_t i) {
   return nibble::detail::float_from_bits(static_cast<std::uint32_t>(i * 0x9E37'79B1u));
 }
 
+constexpr std::uint64_t edges = 16;
+
+/// Zeros, the ends of the floats and of their NaNs, and ties of a float with 16 bits less.
+NIBBLE_HD float edge(std::uint64_t i) {
+  constexpr std::uint32_t bits[] = {0x0000'0000u, 0x0000'0001u, 0x0000'8000u, 0x0001'8000u,
+                                    0x007F'8000u, 0x3F80'8000u, 0x3F81'8000u, 0x3FFF'8000u,
+                                    0x7F7E'FFFFu, 0x7F7F'7FFFu, 0x7F7F'8000u, 0x7F7F'FFFFu,
+                                    0x7F80'0000u, 0x7F80'0001u, 0x7FC0'0000u, 0x7FFF'FFFFu};
+  static_assert(sizeof bits / sizeof bits[0] == edges);
+  return nibble::detail::float_from_bits(bits[i]);
+}
+
+// Formats that the library does not name, just beyond what an encoder of its own takes: one has the
+// range of a float, one 5 bits, one a NaN among its 4 bits.
+constexpr format::float_format wide_range{8, 3, 127, format::specials::nan_only};
+constexpr format::float_format five_bits{2, 2, 1};
+constexpr format::float_format with_nan{2, 1, 1, format::specials::nan_only};
+
 /// A 16-bit format overflows to infinity, the small ones saturate; e8m0 rounds up.
 template <format::float_format Format>
 struct equals_format {
@@ -30,13 +48,14 @@ struct equals_format {
     }
   }
   NIBBLE_HD bool operator()(std::uint64_t i) const {
-    float const value = scattered(i);
+    float const value = i < edges ? edge(i) : scattered(i);
     // Not a float: 29 bits more, so that rounding it twice would show.
     double const wide = static_cast<double>(value) * (1.0 + 0x1p-40 * static_cast<double>(i % 3));
     auto const code = static_cast<std::uint32_t>(i);
     float const decoded = arch::decode<Format>(code);
     float const value_of_code = format::decode<Format>(code);
     return arch::encode<Format>(value) == expected(value) &&
+           arch::encode<Format>(-value) == expected(-value) &&
            arch::encode<Format>(wide) == expected(wide) &&
            nibble::detail::float_bits(decoded) == nibble::detail::float_bits(value_of_code);
   }
@@ -70,6 +89,9 @@ TEST_CASE("every format converts as format/ has it") {
   CHECK(everywhere::sweep(count, equals_format<format::ue5m3>{}) == 0);
   CHECK(everywhere::sweep(count, equals_format<format::bf16>{}) == 0);
   CHECK(everywhere::sweep(count, equals_format<format::fp16>{}) == 0);
+  CHECK(everywhere::sweep(count, equals_format<wide_range>{}) == 0);
+  CHECK(everywhere::sweep(count, equals_format<five_bits>{}) == 0);
+  CHECK(everywhere::sweep(count, equals_format<with_nan>{}) == 0);
 }
 
 TEST_CASE("eight codes in a word are eight codes, the first in the lowest nibble") {

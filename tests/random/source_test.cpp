@@ -73,6 +73,23 @@ struct same_from_any_start {
   }
 };
 
+/// A row of N elements from the first of a call, and what lies behind it.
+template <int Bits, std::size_t N>
+bool writes_the_row_alone() {
+  struct {
+    std::uint32_t row[N]{};
+    std::uint32_t behind[32]{};
+  } drawn;
+  random_::fill<Bits>(random_::philox4x32<>{1234, 77}, 4096, drawn.row);
+  for (std::uint64_t i = 0; i != N; ++i) {
+    if (drawn.row[i] != oracle::random_word(1234, 77, 4096 + i, Bits)) return false;
+  }
+  for (std::uint32_t const word : drawn.behind) {
+    if (word != 0) return false;
+  }
+  return true;
+}
+
 template <int Bits>
 std::uint32_t unlike_the_oracle() {
   std::uint32_t wrong = 0;
@@ -99,6 +116,12 @@ TEST_CASE("each element draws the word that the rule names") {
   CHECK(unlike_the_oracle<8>() == 0);
   CHECK(unlike_the_oracle<16>() == 0);
   CHECK(unlike_the_oracle<24>() == 0);
+}
+
+TEST_CASE("nothing behind a row is written, whatever its length") {
+  CHECK((writes_the_row_alone<8, 15>() && writes_the_row_alone<8, 16>() && writes_the_row_alone<8, 17>()));
+  CHECK((writes_the_row_alone<8, 30>() && writes_the_row_alone<8, 32>() && writes_the_row_alone<8, 34>()));
+  CHECK((writes_the_row_alone<16, 9>() && writes_the_row_alone<16, 16>() && writes_the_row_alone<24, 5>()));
 }
 
 TEST_CASE("equal sources yield equal words, each time they are asked") {

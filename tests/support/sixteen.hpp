@@ -3,6 +3,7 @@
 #pragma once
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 
 namespace fixture {
@@ -34,6 +35,25 @@ struct sixteen {
       }
       values[k] = std::bit_cast<float>(bits);
     }
+  }
+};
+
+/// N elements, and behind them what a step of lanes too many would read or write: bytes that are a
+/// large float, and must stay.
+template <class T, std::size_t N>
+struct fenced {
+  static constexpr std::uint8_t post = 0x7E;
+  T values[N]{};
+  std::uint8_t fence[64];
+
+  fenced() {
+    for (std::uint8_t& each : fence) each = post;
+  }
+  [[nodiscard]] bool holds() const {
+    for (std::uint8_t const each : fence) {
+      if (each != post) return false;
+    }
+    return true;
   }
 };
 

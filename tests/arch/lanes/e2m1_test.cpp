@@ -15,6 +15,7 @@
 #if NIBBLE_HAS_LANES
 namespace arch = nibble::arch;
 namespace lanes = nibble::arch::lanes;
+using fixture::fenced;
 using fixture::same;
 using fixture::sixteen;
 using fixture::sixteens;
@@ -29,8 +30,9 @@ bool draws_alike(std::uint64_t i) {
   for (std::uint64_t k = 0; k != 16; ++k) {
     random[k] = static_cast<std::uint32_t>((i + 16 * k) * 0x85EB'CA6Bu) >> (32 - Bits);
   }
-  std::uint8_t together[8];
-  lanes::encode_e2m1_stochastic<Bits>(in.values, random, together);
+  fenced<std::uint8_t, 8> codes;
+  lanes::encode_e2m1_stochastic<Bits>(in.values, random, codes.values);
+  auto const& together = codes.values;
   for (std::uint32_t k = 0; k != 16; ++k) {
     std::uint32_t const alone =
         nibble::format::encode<nibble::format::e2m1, nibble::format::stochastic<Bits>>(in.values[k],
@@ -39,7 +41,7 @@ bool draws_alike(std::uint64_t i) {
       return false;
     }
   }
-  return true;
+  return codes.holds();
 }
 
 }  // namespace
@@ -48,15 +50,15 @@ bool draws_alike(std::uint64_t i) {
 TEST_CASE("sixteen codes at once are sixteen codes") {
   CHECK(everywhere::host_sweep(sixteens, [](std::uint64_t i) {
           sixteen const in(i);
-          std::uint8_t together[8];
-          arch::encode_e2m1(in.values, together);
+          fenced<std::uint8_t, 8> codes;
+          arch::encode_e2m1(in.values, codes.values);
           for (std::uint32_t k = 0; k != 16; ++k) {
             std::uint32_t const alone = nibble::format::encode<nibble::format::e2m1>(in.values[k]);
-            if ((std::uint32_t{together[k / 2]} >> (k % 2 * 4) & 15u) != alone) {
+            if ((std::uint32_t{codes.values[k / 2]} >> (k % 2 * 4) & 15u) != alone) {
               return false;
             }
           }
-          return true;
+          return codes.holds();
         }) == 0);
 }
 
@@ -72,16 +74,16 @@ TEST_CASE("packed codes times a factor are their values times the factor") {
             codes[b] = static_cast<std::uint8_t>((i * 8 + b) * 0x9E37'79B9u >> 11);
           }
           float const factor = sixteen(i).values[0];
-          float together[16];
-          lanes::decode_e2m1<16>(codes, factor, together);
+          fenced<float, 16> together;
+          lanes::decode_e2m1<16>(codes, factor, together.values);
           for (std::uint32_t k = 0; k != 16; ++k) {
             std::uint32_t const code = std::uint32_t{codes[k / 2]} >> (k % 2 * 4);
             float const value = nibble::format::decode<nibble::format::e2m1>(code);
-            if (!same(together[k], arch::multiply(value, factor))) {
+            if (!same(together.values[k], arch::multiply(value, factor))) {
               return false;
             }
           }
-          return true;
+          return together.holds();
         }) == 0);
 }
 

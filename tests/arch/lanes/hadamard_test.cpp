@@ -15,6 +15,7 @@
 #if NIBBLE_HAS_LANES
 namespace arch = nibble::arch;
 namespace lanes = nibble::arch::lanes;
+using fixture::fenced;
 using fixture::same;
 using fixture::sixteen;
 using fixture::sixteens;
@@ -23,13 +24,13 @@ namespace {
 
 template <std::size_t N>
 bool transforms_alike(std::uint64_t i, bool to_bf16) {
-  float together[N];
+  fenced<float, N> together;
   float alone[N];
   for (std::size_t k = 0; k != N; ++k) {
-    together[k] = alone[k] = sixteen(i * 8 + k / 16).values[k % 16];
+    together.values[k] = alone[k] = sixteen(i * 8 + k / 16).values[k % 16];
   }
   float const factor = nibble::transform::hadamard<N>::factor;
-  lanes::hadamard(together, factor, to_bf16);
+  lanes::hadamard(together.values, factor, to_bf16);
   for (std::size_t stride = 1; stride < N; stride *= 2) {
     for (std::size_t k = 0; k != N; ++k) {
       if ((k & stride) == 0) {
@@ -43,11 +44,11 @@ bool transforms_alike(std::uint64_t i, bool to_bf16) {
   for (std::size_t k = 0; k != N; ++k) {
     float const scaled = arch::multiply(alone[k], factor);
     float const expected = to_bf16 ? static_cast<float>(nibble::bf16(scaled)) : scaled;
-    if (!same(together[k], expected)) {
+    if (!same(together.values[k], expected)) {
       return false;
     }
   }
-  return true;
+  return together.holds();
 }
 
 }  // namespace
