@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cfenv>
+#include <limits>
 #include <set>
 
 #include "support/matrices.hpp"
@@ -34,6 +36,24 @@ TEST_CASE("of equal columns the lower one is hotter") {
   fixture::matrix<> m(2, 10);
   for (float& value : m.values) value = 1;
   CHECK(hot_channels(m.view(), 20) == std::vector<matrix_index>{0, 1});
+}
+
+TEST_CASE("a column with a NaN is hotter than any other, infinity too, and hides none") {
+  fixture::matrix<> m(2, 6);
+  float const nan = std::numeric_limits<float>::quiet_NaN();
+  float const first[6] = {1, nan, 3, std::numeric_limits<float>::infinity(), -nan, 2};
+  for (int j = 0; j < 6; ++j) m(0, j) = first[j];
+  CHECK(hot_channels(m.view(), 16) == std::vector<matrix_index>{1});
+  CHECK(hot_channels(m.view(), 33) == std::vector<matrix_index>{1, 4});
+  CHECK(hot_channels(m.view(), 50) == std::vector<matrix_index>{1, 3, 4});
+  CHECK(hot_channels(m.view(), 66) == std::vector<matrix_index>{1, 2, 3, 4});
+}
+
+TEST_CASE("a thread that rounds otherwise is refused") {
+  fixture::matrix<> m(2, 10);
+  std::fesetround(FE_UPWARD);
+  CHECK_THROWS_AS(static_cast<void>(hot_channels(m.view(), 20)), std::runtime_error);
+  std::fesetround(FE_TONEAREST);
 }
 
 TEST_CASE("gathered and without are the two parts of a matrix") {

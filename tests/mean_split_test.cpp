@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cfenv>
 #include <cmath>
 
 #include "support/matrices.hpp"
@@ -54,6 +55,22 @@ TEST_CASE("times_rows is the product of a matrix and a vector") {
           static_cast<float>(static_cast<double>(m(j, 0)) - 2 * static_cast<double>(m(j, 1)) +
                              static_cast<double>(m(j, 2)) / 2));
   }
+}
+
+TEST_CASE("vectors of another length, and a thread that rounds otherwise, are refused") {
+  fixture::matrix<> m(2, 3);
+  std::vector<float> const two{1, 2}, three{1, 2, 3};
+  CHECK_THROWS_WITH_AS(static_cast<void>(centered(m.view(), two)),
+                       "nibble::centered: got 2 means of columns, need 3", std::invalid_argument);
+  CHECK_THROWS_AS(static_cast<void>(times_rows(m.view(), two)), std::invalid_argument);
+  CHECK_THROWS_AS(add_rank_one(m.view(), 1, three, three), std::invalid_argument);
+  CHECK_THROWS_AS(add_rank_one(m.view(), 1, {}, two), std::invalid_argument);
+  CHECK_THROWS_AS(add_rank_one(m.view(), 1, two, two), std::invalid_argument);
+  std::fesetround(FE_TOWARDZERO);
+  CHECK_THROWS_AS(static_cast<void>(centered(m.view(), three)), std::runtime_error);
+  CHECK_THROWS_AS(static_cast<void>(times_rows(m.view(), three)), std::runtime_error);
+  CHECK_THROWS_AS(add_rank_one(m.view(), 1, two, three), std::runtime_error);
+  std::fesetround(FE_TONEAREST);
 }
 
 TEST_CASE("a matrix without rows has means of zero") {

@@ -11,10 +11,22 @@
 
 namespace nibble {
 
+namespace detail {
+
+/// Is a column with one sum of squares hotter than one with another? NaN is above infinity, so that
+/// the order is one for every sum.
+[[nodiscard]] NIBBLE_HD constexpr bool is_hotter(double sum, double other) noexcept {
+  return sum > other || (sum != sum && other == other);
+}
+
+}  // namespace detail
+
 /// The `percent` of the columns (rounded up) with the largest sums of squares, in increasing order.
 ///
 /// rule    summed in FP64 in increasing row (squares of floats are exact there); of equal sums the
 ///         lower column comes first.
+/// errors  std::invalid_argument for a percent outside 0 to 100, std::runtime_error as quantize.
+///         Columns with a NaN are the hottest, all alike.
 /// bits    identical on every machine, for any number of threads.
 template <class In, class Parallel = threads>
 [[nodiscard]] std::vector<matrix_index> hot_channels(In const& in, int percent,
@@ -22,6 +34,7 @@ template <class In, class Parallel = threads>
   detail::require(
       percent >= 0 && percent <= 100,
       "nibble::hot_channels: got " + std::to_string(percent) + " percent, need 0 to 100");
+  detail::require_ieee("nibble::hot_channels");
   matrix_index const columns = in.extent(1);
   std::vector<double> sums(static_cast<std::size_t>(columns));
   parallel(columns, detail::grain_for(1, in.extent(0)), [&](matrix_index first, matrix_index last) {
@@ -35,7 +48,7 @@ template <class In, class Parallel = threads>
   std::vector<matrix_index> order(static_cast<std::size_t>(columns));
   for (matrix_index j = 0; j < columns; ++j) order[static_cast<std::size_t>(j)] = j;
   std::stable_sort(order.begin(), order.end(), [&](matrix_index a, matrix_index b) {
-    return sums[static_cast<std::size_t>(a)] > sums[static_cast<std::size_t>(b)];
+    return detail::is_hotter(sums[static_cast<std::size_t>(a)], sums[static_cast<std::size_t>(b)]);
   });
   order.resize(static_cast<std::size_t>((columns * percent + 99) / 100));
   std::sort(order.begin(), order.end());
@@ -43,6 +56,8 @@ template <class In, class Parallel = threads>
 }
 
 /// These columns side by side, as floats; rows one after the other.
+///
+/// errors  a column outside the matrix is undefined.
 template <class In>
 [[nodiscard]] std::vector<float> gathered(In const& in, std::vector<matrix_index> const& columns) {
   std::vector<float> result;
@@ -54,6 +69,8 @@ template <class In>
 }
 
 /// The whole matrix as floats, with zeros in these columns.
+///
+/// errors  a column outside the matrix is undefined.
 template <class In>
 [[nodiscard]] std::vector<float> without(In const& in, std::vector<matrix_index> const& columns) {
   matrix_index const wide = in.extent(1);
