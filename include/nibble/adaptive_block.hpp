@@ -11,6 +11,7 @@ namespace nibble {
 /// An E4M3 number without a sign, and one bit beside it where the sign would be.
 ///
 /// rule    conversion to float gives the magnitude; the tag is bit 7.
+/// errors  a sign is dropped; 0x7F and 0xFF are NaN.
 /// bits    identical everywhere.
 class tagged_e4m3 {
  public:
@@ -80,6 +81,8 @@ template <class Block, class Rounding, std::size_t N>
 /// E2M1 under tag 0, integers times 6/7 under tag 1, so that either reaches 6.
 ///
 /// rule    integers are stored as sign and magnitude, -0 included.
+/// errors  as the rounding: what is beyond the range saturates, NaN gets the largest code, so +6.
+/// bits    identical everywhere.
 /// source  IF4, arXiv 2603.28765, whose integers are in two's complement; MixFP4, arXiv 2605.31035,
 ///         is the same grid.
 struct e2m1_or_int4 {
@@ -109,6 +112,8 @@ struct e2m1_or_int4 {
 ///
 /// rule    the special value is taken where it is nearer than what the rounding chose; nearest
 ///         rounding only. Zeros are +0.
+/// errors  beyond the range: +-6. NaN: +6.
+/// bits    identical everywhere.
 /// source  RaZeR, arXiv 2501.04052: its activations. Its weights have a second pair, +-8, chosen by
 ///         a second bit that an E3M3 scale leaves free: left out.
 struct e2m1_with_five {

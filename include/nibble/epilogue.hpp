@@ -11,6 +11,9 @@ namespace nibble {
 ///
 /// rule    r = fl(alpha' sum), r = fl(r + fl(beta C)) if beta is not 0, r = fl(r + bias_j) if there
 ///         is a bias; each one FP32 operation. C is what the output held before.
+/// errors  beta 0 does not read C, which may be NaN or never written. Results that are NaN are
+///         0x7FC00000.
+/// bits    identical everywhere, for the same sum.
 struct epilogue {
   float alpha = 1.0f;
   float beta = 0.0f;
@@ -46,6 +49,7 @@ template <class QuantizerA, class QuantizerB>
 /// rule    b comes first because a row-major D = A B^T is cuBLAS's column-major product with B for
 ///         its first operand, and TransformerEngine multiplies cuBLAS's A first. Operands without a
 ///         tensor scale contribute nothing.
+/// errors  overflows to infinity and underflows as FP32 does.
 /// bits    identical everywhere; for NVFP4 the alpha of TransformerEngine.
 template <class QuantizerA, class QuantizerB>
 [[nodiscard]] NIBBLE_HD constexpr float fold_alpha(float alpha, tensor_amax a,

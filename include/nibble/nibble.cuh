@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything, kernels and launchers included. Needs nvcc.
+// The host's part, and the kernels and launchers of quantizing. Needs nvcc. Products and the linear
+// layer on the GPU are device/matmul.cuh and device/linear.cuh, a warp's products mma/.
 #pragma once
 
 #include "nibble/device/amax.cuh"

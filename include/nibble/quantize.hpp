@@ -51,7 +51,7 @@ void find_amax(In const& in, quantized_view<Block, ScaleLayout> const& out, Quan
   find.finish();
 }
 
-/// Quantizes a matrix: finds its amaxes, then quantize_with_amax.
+/// Quantizes a matrix: find_amax, then quantize_with_amax, whose shapes, errors and bits these are.
 template <class In, class Block, class ScaleLayout, class Quantizer, class Parallel = threads>
 void quantize(In const& in, quantized_view<Block, ScaleLayout> const& out, Quantizer const& q,
               Parallel const& parallel = {}) {
@@ -59,7 +59,7 @@ void quantize(In const& in, quantized_view<Block, ScaleLayout> const& out, Quant
   quantize_with_amax(in, out, q, parallel);
 }
 
-/// Quantizes a matrix to memory of its own.
+/// Quantizes a matrix to memory of its own; see quantize.
 template <class ScaleLayout = cuda::std::layout_right, class In, class Quantizer,
           class Parallel = threads>
 [[nodiscard]] quantized_by<Quantizer, ScaleLayout> quantized(In const& in, Quantizer const& q,

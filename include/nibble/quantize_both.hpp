@@ -100,6 +100,7 @@ void find_amax_both(In const& in, quantized_view<BlockR, LayoutR> const& rows_ou
 
 /// Quantizes a matrix and its transpose: find_amax_both, then quantize_both_with_amax.
 ///
+/// errors  as quantize_with_amax.
 /// bits    those of quantize of `in` and of transposed(in).
 template <class In, class BlockR, class LayoutR, class BlockC, class LayoutC, class Rows,
           class Columns, class Parallel = threads>

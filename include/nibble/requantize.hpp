@@ -45,6 +45,9 @@ void require_requantizable(quantized_view<BlockIn, LayoutIn> const& in,
 }  // namespace detail
 
 /// Requantizes under the amaxes that `out` already holds; see requantize.
+///
+/// errors  as requantize.
+/// bits    those of dequantize, then quantize_with_amax.
 template <class BlockIn, class LayoutIn, class From, class BlockOut, class LayoutOut, class To,
           class Parallel = threads>
 void requantize_with_amax(quantized_view<BlockIn, LayoutIn> const& in, From const& q_in,

@@ -10,6 +10,7 @@ namespace nibble {
 ///
 /// shape   in: rows x columns, of which the quantizer's tiles must be square; returns columns x
 ///         rows.
+/// errors  row blocks, or a transform, do not compile.
 /// bits    equal to quantizing the transposed original.
 template <class Quantizer, class Block, class ScaleLayout>
 [[nodiscard]] quantized_by<Quantizer, ScaleLayout> transpose_tiles(

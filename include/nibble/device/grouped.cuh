@@ -214,6 +214,9 @@ status quantize_grouped_with_amax(::cuda::stream_ref stream, In const& in,
 }
 
 /// Quantizes every group of rows: find_amax_grouped, then quantize_grouped_with_amax.
+///
+/// errors  as both.
+/// bits    those of nibble::quantize of each group alone.
 template <class In, class Offset, class Block, class ScaleLayout, class Quantizer>
 status quantize_grouped(::cuda::stream_ref stream, In const& in,
                         ::cuda::std::span<Offset const> offsets,

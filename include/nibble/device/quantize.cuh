@@ -157,6 +157,9 @@ status quantize_with_amax(::cuda::stream_ref stream, In const& in,
 }
 
 /// Quantizes a matrix: find_amax, then quantize_with_amax, on one stream.
+///
+/// errors  as both.
+/// bits    those of nibble::quantize.
 template <class In, class Block, class ScaleLayout, class Quantizer>
 status quantize(::cuda::stream_ref stream, In const& in,
                 quantized_view<Block, ScaleLayout> const& out, Quantizer const& q) {

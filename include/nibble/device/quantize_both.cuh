@@ -47,6 +47,7 @@ status quantize_both_with_amax(::cuda::stream_ref stream, In const& in,
 /// Quantizes a matrix and its transpose: find_amax_both, then quantize_both_with_amax, on one
 /// stream.
 ///
+/// errors  as both.
 /// bits    those of quantize of `in` and of transposed(in).
 template <class In, class BlockR, class LayoutR, class BlockC, class LayoutC, class Rows,
           class Columns>

@@ -84,6 +84,9 @@ template <class To, class In, class Block, class ScaleLayout>
 }  // namespace detail
 
 /// Requantizes under the amaxes that out.amax holds; see requantize.
+///
+/// errors  as requantize.
+/// bits    those of nibble::requantize_with_amax, for any launch shape.
 template <class BlockIn, class LayoutIn, class From, class BlockOut, class LayoutOut, class To>
 status requantize_with_amax(::cuda::stream_ref stream, quantized_view<BlockIn, LayoutIn> const& in,
                             From const& q_in, quantized_view<BlockOut, LayoutOut> const& out,

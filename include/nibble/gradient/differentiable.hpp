@@ -12,7 +12,8 @@ namespace nibble::gradient {
 /// = 2 (x - a) / (b - a) - 1, and the factor is its derivative |u|^(1/K - 1) / K, at most Clamp.
 ///
 /// rule    r = |u|^(-1/K) by sixteen Newton steps from 1 in FP32, where the result is below the
-///         clamp; then fl(1 / (K |u| r)). 0 beyond the largest element, and for NaN.
+///         clamp; then fl(1 / (K |u| r)).
+/// errors  0 from the largest element on, and for infinity and NaN.
 /// bits    identical everywhere: no library function takes part.
 /// source  arXiv 2501.17116 (K = 5, Clamp = 3; its outlier compensation is left out).
 template <int K = 5, int Clamp = 3>

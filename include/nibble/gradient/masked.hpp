@@ -7,8 +7,9 @@
 
 namespace nibble::gradient {
 
-/// 1 where the value is within the range of the element, 0 beyond it (and for NaN).
+/// 1 where the value is within the range of the element, 0 beyond it.
 ///
+/// errors  0 for infinity and NaN.
 /// bits    identical everywhere.
 /// source  QuEST's trust mask, as in Quartet, arXiv 2505.14669; there under a Hadamard transform, here
 ///         without one.

@@ -30,8 +30,8 @@ using compact_scales = layout::padded_right<128, 4>;
 /// Its layout for products ("swizzled").
 using swizzled_scales = layout::scale_tile_128x4;
 
-/// Does TransformerEngine take this matrix? Both extents must be multiples of 16, and of 32 along
-/// the dimension that a product sums over.
+/// Does TransformerEngine quantize this matrix? Both extents must be multiples of 16. (A product
+/// asks for 32 along its sum: interop::cublaslt::check.)
 [[nodiscard]] constexpr bool accepts(matrix_index rows, matrix_index columns) noexcept {
   return rows > 0 && columns > 0 && rows % 16 == 0 && columns % 16 == 0;
 }

@@ -10,6 +10,7 @@ namespace nibble::random {
 /// The words of calls first, first + 1, ... of another source, read from memory.
 ///
 /// errors  a call outside what was drawn is undefined.
+/// bits    those of the source.
 struct table {
   words const* drawn = nullptr;
   std::uint64_t first = 0;

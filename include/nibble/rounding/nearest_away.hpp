@@ -7,6 +7,9 @@
 namespace nibble::rounding {
 
 /// Rounds to the nearer code; a tie goes to the larger magnitude.
+///
+/// errors  as the number type's own conversion.
+/// bits    identical everywhere.
 struct nearest_away : by_rule<format::nearest_away> {};
 
 }  // namespace nibble::rounding

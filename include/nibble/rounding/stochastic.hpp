@@ -14,7 +14,8 @@ namespace nibble::rounding {
 ///         the two codes. 8 bits are what the hardware has: the mean is then up to 2^-8 of a step
 ///         low, and what is below 2^-8 of the smallest step becomes 0. With 24 bits that bias is
 ///         2^-24.
-/// errors  beyond the largest number it saturates, which biases; see headroom in scaling::amax.
+/// errors  beyond the largest number it saturates, which biases; see headroom in scaling::amax. NaN as
+///         the number type's own conversion.
 /// bits    identical everywhere: a function of the value, the source and the element's position.
 /// source  NVIDIA, arXiv 2509.25149; PTX ISA, cvt.rs (the instruction's own use of its random bits
 ///         is not documented, so it is not used here).

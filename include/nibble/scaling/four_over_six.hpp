@@ -15,7 +15,7 @@ namespace nibble::scaling {
 /// rule    base = (b / 6) * S_enc; candidates e4m3(min(base, 448)) and e4m3(min(base * 1.5, 448));
 ///         the error of each by Metric, see tile_error; 4 wins only if its error is smaller. The
 ///         bound of 256 leaves room for the factor 1.5.
-/// errors  a NaN error keeps 6. Used with stochastic rounding it is biased.
+/// errors  as amax; a NaN error keeps 6. Used with stochastic rounding it is biased.
 /// bits    identical everywhere; TransformerEngine's, finite data.
 /// source  Four Over Six, arXiv 2512.02010; TransformerEngine for the order of the operations.
 template <class Metric = squared_error, tile Shape = tile::row,

@@ -9,7 +9,10 @@ namespace nibble::tensor_scale {
 
 /// The arithmetic of current, on the largest amax of the last Window tensors.
 ///
-/// errors  a tensor that grew saturates: its largest blocks get the largest block scale.
+/// rule    history::amax() is the largest of the amaxes recorded, 0 (so S_enc is 1) before the first.
+/// errors  a tensor that grew saturates: its largest blocks get the largest block scale. A recorded
+///         NaN does not count; infinity stays for Window tensors, and gives S_enc = 1.
+/// bits    identical everywhere.
 template <int Window = 16, int Bound = 448>
 struct delayed : current<Bound> {
   static_assert(Window > 0, "got an empty window; need at least one step of history");

@@ -11,7 +11,9 @@ namespace nibble::tensor_scale {
 /// inverse after: 3/4 keeps every element under a floored power-of-two scale from saturating.
 ///
 /// rule    S_enc = fl(Numerator / Denominator); a code is worth code * (scale * fl(Denominator /
-///         Numerator)). The amax is not looked at.
+///         Numerator)).
+/// errors  none: the amax is not looked at.
+/// bits    identical everywhere.
 /// source  Training LLMs with MXFP4, arXiv 2502.20586 (3/4).
 template <int Numerator, int Denominator>
 struct fixed {

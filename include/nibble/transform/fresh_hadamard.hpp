@@ -11,6 +11,7 @@ namespace nibble::transform {
 ///
 /// rule    as random_hadamard; nibble::linear draws from call 0 of the source
 ///         layer_key::signs(product).
+/// errors  as hadamard.
 /// bits    identical everywhere.
 /// source  Quartet II, arXiv 2601.22813.
 template <int N = 128, class Result = float>

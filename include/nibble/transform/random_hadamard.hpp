@@ -12,6 +12,7 @@ namespace nibble::transform {
 /// shape   as hadamard; signs: bit i of word i / 32 set where s_i = -1, N bits in all.
 /// rule    signs are flipped exactly, then hadamard. The default is NVIDIA's fixed vector 0xD7E8,
 ///         repeated for N > 16; drawn() makes signs from a random source, say once a step.
+/// errors  as hadamard.
 /// bits    identical everywhere.
 /// source  NVIDIA, arXiv 2509.25149; the sign vector is TransformerEngine's.
 template <int N = 16, class Result = float>
