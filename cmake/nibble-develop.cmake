@@ -31,8 +31,8 @@ if(NOT NIBBLE_CUDA STREQUAL "OFF")
 endif()
 
 # Device tests, benchmarks and the larger examples are built for the GPU at hand, or for one
-# architecture where there is none: thrust alone takes 10 s for each. tests/device/every_kernel.cu is
-# what compiles for all of them.
+# architecture where there is none (./run: to PTX): thrust alone takes 10 s for each.
+# tests/device/every_kernel.cu is what compiles for all of them.
 set(NIBBLE_TEST_ARCHITECTURE 90a CACHE STRING
   "The architecture that device tests, benchmarks and the larger examples are built for")
 
