@@ -5,6 +5,7 @@
 
 #include "nibble/device/elements.cuh"
 #include "nibble/device/layer_product.cuh"
+#include "nibble/hot_channels.hpp"
 
 namespace nibble::device {
 
@@ -15,7 +16,8 @@ struct keep_exactly {
   __device__ void operator()(matrix_index i, double sum) const { to[i] = sum; }
 };
 
-/// Is column j among the `count` with the largest sums? Of equal sums the lower column comes first.
+/// Is column j among the `count` with the largest sums? Of equal sums the lower column comes first,
+/// so that never more than `count` are.
 struct mark_hottest {
   double const* sums;
   matrix_index columns, count;
@@ -24,7 +26,10 @@ struct mark_hottest {
     double const mine = sums[j];
     matrix_index before = 0;
     for (matrix_index i = 0; i < columns; ++i) {
-      before += sums[i] > mine || (sums[i] == mine && i < j) ? 1 : 0;
+      before += nibble::detail::is_hotter(sums[i], mine) ||
+                        (i < j && !nibble::detail::is_hotter(mine, sums[i]))
+                    ? 1
+                    : 0;
     }
     is_hot[j] = before < count ? 1 : 0;
   }
