@@ -87,8 +87,19 @@ STATEMENT = re.compile(r"^ +(?!return\b|using\b|static_assert|typename|template|
 DECLARED = re.compile(r"^ +[\w:<>, ]+ (const )?[\w\[\]]+ = ")
 GUARD = re.compile(r"^ +if (?:constexpr )?\([^;{}]*\) (return|throw|continue|break)[^;{}]*;$", re.M)
 
-USUAL = ("#include <doctest/doctest.h>\n#include <algorithm>\n#include <bit>\n#include <stdexcept>\n"
-         "#include <string>\n#include <thread>\n#include <vector>\n")
+USUAL = """#include <doctest/doctest.h>
+#include <algorithm>
+#include <bit>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+#if __has_include(<cuda/std/mdspan>)
+#include <cuda/std/expected>
+#include <cuda/std/mdspan>
+#include <cuda/std/span>
+#endif
+"""
 # What g++ and clang say of a static assertion, or of a constant that is none or takes for ever.
 ASSERTED = re.compile(r"error: .*(static assertion|static_assert|constant.expression|constexpr (loop|evaluation))")
 

@@ -33,7 +33,7 @@ template <int Bits, source Source, std::size_t N>
 NIBBLE_HD constexpr void fill(Source const& s, std::uint64_t index,
                               std::uint32_t (&random)[N]) noexcept {
   static_assert(Bits == 8 || Bits == 16 || Bits == 24, "got another width; need 8, 16 or 24 bits");
-  constexpr std::uint64_t per_word = Bits == 24 ? 1 : 32 / Bits;
+  constexpr std::uint64_t per_word = 32 / Bits;
   constexpr std::uint64_t per_call = 4 * per_word;
 #if NIBBLE_HAS_LANES
   if constexpr (Bits == 8 && N % 16 == 0) {

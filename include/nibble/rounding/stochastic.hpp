@@ -75,7 +75,7 @@ struct stochastic {
   }
 
  private:
-  static constexpr std::uint64_t per_call = Bits == 24 ? 4 : 128 / Bits;
+  static constexpr std::uint64_t per_call = 4 * (32 / Bits);
 };
 
 }  // namespace nibble::rounding
