@@ -101,7 +101,8 @@ USUAL = """#include <doctest/doctest.h>
 #endif
 """
 # What g++ and clang say of a static assertion, or of a constant that is none or takes for ever.
-ASSERTED = re.compile(r"error: .*(static assertion|static_assert|constant.expression|constexpr (loop|evaluation))")
+ASSERTED = re.compile(r"error: .*(static assertion|static_assert|constant.expression)|"
+                      r"in .constexpr. expansion of|error: .constexpr. (loop|evaluation)")
 
 FINAL = ("killed", "invalid")
 
