@@ -46,7 +46,7 @@ HEADERS = {
     "random/source.hpp": ["random/source_test", "rounding/stochastic_test"],
     "random/stream.hpp": ["random/stream_test"],
     "scaling/amax.hpp": ["scaling/amax_test", "quantizer_test", "detail/host_scales_test"],
-    "scaling/policy.hpp": ["scaling/policy_test", "quantizer_test", "detail/host_scales_test"],
+    "scaling/policy.hpp": ["scaling/policy_test", "scaling/amax_test", "quantizer_test", "detail/host_scales_test"],
     "scaling/power_of_two.hpp": ["scaling/power_of_two_test"],
     "scaling/four_over_six.hpp": ["scaling/four_over_six_test", "detail/host_scales_test"],
     "scaling/error_metric.hpp": ["scaling/error_metric_test", "scaling/four_over_six_test", "detail/host_scales_test"],
