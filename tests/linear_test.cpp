@@ -180,6 +180,22 @@ TEST_CASE("shapes that do not fit and a backward without a forward are refused")
       std::invalid_argument);
 }
 
+TEST_CASE("a gradient of more tokens or outputs than the forward had is refused, transforms padded or not") {
+  constexpr matrix_index odd_tokens = 41, odd_outputs = 71;
+  auto const x = fixture::filled(odd_tokens, inputs, 1), w = fixture::filled(odd_outputs, inputs, 2);
+  fixture::matrix<> y(odd_tokens, odd_outputs), dw(odd_outputs, inputs);
+  nibble::linear<nibble::recipes::nvfp4> padded;  // wgrad sums over 48 tokens, zeros and all
+  padded.forward(x.view(), w.view(), y.view(), key);
+  nibble::linear<nibble::recipes::quartet2> wide;  // dgrad sums over 128 outputs
+  wide.forward(x.view(), w.view(), y.view(), key);
+  fixture::matrix<> const more_tokens(odd_tokens + 1, odd_outputs), more_outputs(odd_tokens, odd_outputs + 1);
+  fixture::matrix<> dx(odd_tokens, inputs), taller_dx(odd_tokens + 1, inputs), taller_dw(odd_outputs + 1, inputs);
+  CHECK_THROWS_AS(padded.backward(more_tokens.view(), taller_dx.view(), dw.view(), key), std::invalid_argument);
+  CHECK_THROWS_AS(wide.backward(more_outputs.view(), dx.view(), taller_dw.view(), key), std::invalid_argument);
+  CHECK_NOTHROW(padded.backward(y.view(), dx.view(), dw.view(), key));
+  CHECK_NOTHROW(wide.backward(y.view(), dx.view(), dw.view(), key));
+}
+
 namespace {
 
 using fprop_rows = nibble::operand<nibble::quantizer<>>;

@@ -50,6 +50,9 @@ class linear {
         w_ = copied(w);
       }
     });
+    tokens_ = x.extent(0);
+    inputs_ = x.extent(1);
+    outputs_ = w.extent(0);
     has_forward_ = true;
   }
 
@@ -69,9 +72,8 @@ class linear {
   void backward(Dy const& dy, Dx const& dx, Dw const& dw, layer_key key,
                 Parallel const& parallel = {}) {
     detail::require(has_forward_, "nibble::linear::backward: got no forward before it");
-    detail::require(dx.extent(0) == dy.extent(0) && dx.extent(1) == dgrad_w_.rows() &&
-                        dw.extent(0) == dy.extent(1) && dw.extent(1) == wgrad_x_.rows() &&
-                        fits(dgrad_w_, dy.extent(1)) && fits(wgrad_x_, dy.extent(0)),
+    detail::require(has_extents(dy, tokens_, outputs_) && has_extents(dx, tokens_, inputs_) &&
+                        has_extents(dw, outputs_, inputs_),
                     "nibble::linear::backward: got dy " +
                         detail::shape_text(dy.extent(0), dy.extent(1)) + ", dx " +
                         detail::shape_text(dx.extent(0), dx.extent(1)) + ", dW " +
@@ -115,13 +117,10 @@ class linear {
     detail::stored_operand<typename Recipe::fprop_w> w;
   };
 
-  /// Could this operand be of a matrix with so many columns? A transform may have added some.
-  template <class Operand>
-  [[nodiscard]] static bool fits(detail::stored_operand<Operand> const& operand,
-                                 matrix_index columns) noexcept {
-    matrix_index size = 1;
-    if constexpr (Operand::is_quantized) size = Operand::quantizer::transform_type::size;
-    return operand.columns() == detail::ceil_div(columns, size) * size;
+  template <class Matrix>
+  [[nodiscard]] static bool has_extents(Matrix const& m, matrix_index rows,
+                                        matrix_index columns) noexcept {
+    return m.extent(0) == rows && m.extent(1) == columns;
   }
 
   /// Writes y; returns the operands as they were multiplied, which the backward products may want.
@@ -219,6 +218,7 @@ class linear {
   detail::float_matrix w_;
   error_report (*reports_)[6] = nullptr;
   bool has_forward_ = false;
+  matrix_index tokens_ = 0, inputs_ = 0, outputs_ = 0;  // of the last forward
 };
 
 }  // namespace nibble
