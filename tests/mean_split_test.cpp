@@ -57,6 +57,15 @@ TEST_CASE("times_rows is the product of a matrix and a vector") {
   }
 }
 
+TEST_CASE("a sum that is NaN is one NaN, whatever the machine makes of infinity less infinity") {
+  fixture::matrix<> m(2, 2);
+  float const infinity = nibble::detail::float_from_bits(nibble::detail::infinity_bits);
+  m.values = {infinity, -infinity, -infinity, infinity};
+  for (auto const& made : {column_means(m.view()), times_rows(m.view(), {1, 1})}) {
+    for (float const each : made) CHECK(nibble::detail::float_bits(each) == 0x7FC0'0000u);
+  }
+}
+
 TEST_CASE("vectors of another length, and a thread that rounds otherwise, are refused") {
   fixture::matrix<> m(2, 3);
   std::vector<float> const two{1, 2}, three{1, 2, 3};

@@ -27,7 +27,7 @@ inline void require_one_each(std::size_t got, matrix_index need, char const* fun
 ///
 /// rule    summed in FP64 in increasing row, divided in FP64, rounded to FP32.
 /// errors  0 for a matrix without rows; std::runtime_error as quantize.
-/// bits    identical on every machine, for any number of threads.
+/// bits    identical on every machine, for any number of threads; a NaN is 0x7FC00000.
 template <class In, class Parallel = threads>
 [[nodiscard]] std::vector<float> column_means(In const& in, Parallel const& parallel = {}) {
   detail::require_ieee("nibble::column_means");
@@ -44,7 +44,7 @@ template <class In, class Parallel = threads>
     for (matrix_index j = first; j < last; ++j) {
       double const mean =
           rows == 0 ? 0.0 : sums[static_cast<std::size_t>(j - first)] / static_cast<double>(rows);
-      means[static_cast<std::size_t>(j)] = arch::constant::narrow(mean);
+      means[static_cast<std::size_t>(j)] = detail::canonical(arch::constant::narrow(mean));
     }
   });
   return means;
@@ -78,7 +78,7 @@ template <class In, class Parallel = threads>
 /// rule    products of floats are exact in FP64; summed in FP64 in increasing k, rounded to FP32.
 /// errors  std::invalid_argument for another number of weights than columns, std::runtime_error as
 ///         quantize.
-/// bits    identical on every machine, for any number of threads.
+/// bits    identical on every machine, for any number of threads; a NaN is 0x7FC00000.
 template <class In, class Parallel = threads>
 [[nodiscard]] std::vector<float> times_rows(In const& m, std::vector<float> const& weights,
                                             Parallel const& parallel = {}) {
@@ -93,7 +93,7 @@ template <class In, class Parallel = threads>
                  sum += static_cast<double>(static_cast<float>(m(j, k))) *
                         static_cast<double>(weights[static_cast<std::size_t>(k)]);
                }
-               result[static_cast<std::size_t>(j)] = arch::constant::narrow(sum);
+               result[static_cast<std::size_t>(j)] = detail::canonical(arch::constant::narrow(sum));
              }
            });
   return result;

@@ -45,6 +45,20 @@ TEST_CASE("means, what is left, and the rank-one term are the host's, bit for bi
   }
 }
 
+TEST_CASE("a sum that is NaN is the host's NaN") {
+  if (!fixture::has_device()) return;
+  cuda::stream_ref const stream{cudaStream_t{}};
+  float const infinity = nibble::detail::float_from_bits(nibble::detail::infinity_bits);
+  managed<float> in(std::vector<float>{infinity, -infinity, -infinity, infinity}),
+      ones(std::vector<float>{1, 1}), means(2), term(2);
+  REQUIRE(device::column_means(stream, in.view(2, 2), means.span()) == device::status::success);
+  REQUIRE(device::times_rows(stream, in.view(2, 2), ones.span(), term.span()) ==
+          device::status::success);
+  for (auto const& made : {means.values(), term.values()}) {
+    for (float const each : made) CHECK(nibble::detail::float_bits(each) == 0x7FC0'0000u);
+  }
+}
+
 TEST_CASE("a split of other shapes is refused") {
   cuda::stream_ref const stream{cudaStream_t{}};
   float values[6] = {};

@@ -17,12 +17,14 @@ struct keep_mean {
   float* to;
   double count;
   __device__ void operator()(matrix_index i, double sum) const {
-    to[i] = count == 0 ? 0.0f : to_float(__ddiv_rn(sum, count));
+    to[i] = count == 0 ? 0.0f : written_as<float>(to_float(__ddiv_rn(sum, count)));
   }
 };
 struct keep_sum {
   float* to;
-  __device__ void operator()(matrix_index i, double sum) const { to[i] = to_float(sum); }
+  __device__ void operator()(matrix_index i, double sum) const {
+    to[i] = written_as<float>(to_float(sum));
+  }
 };
 template <class In, class Out>
 struct less_mean {
