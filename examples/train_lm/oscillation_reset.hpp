@@ -23,6 +23,7 @@ struct oscillation_options {
 /// rule    In a window the ways of each weight and of its quantized value are added up, step by step. At
 ///         its end a weight whose quantized value travelled ratio times as far as itself becomes its
 ///         quantized value.
+/// errors  a weight that is NaN, or was in the window, is left as it is.
 class oscillation_reset {
  public:
   using quantize_back = std::function<matrix<float>(matrix<float> const&)>;
@@ -80,7 +81,7 @@ class oscillation_reset {
     std::int64_t count = 0;
     for (extent i = 0; i < now.size(); ++i) {
       float const way = each.way.data()[i], quantized_way = each.quantized_way.data()[i];
-      if (!(quantized_way > 0) || quantized_way < options_.ratio * way) continue;
+      if (!(quantized_way > 0 && quantized_way >= options_.ratio * way)) continue;
       each.weight->value.data()[i] = now.data()[i];
       ++count;
     }

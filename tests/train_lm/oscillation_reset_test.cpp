@@ -56,6 +56,23 @@ TEST_CASE("train_lm: a weight that oscillated only before the window is left alo
   CHECK(resets == 0);
 }
 
+TEST_CASE("train_lm: a weight that became NaN stays NaN, however its quantized value travelled") {
+  weights w;
+  // As narrow formats do, which have no NaN: the quantized value of one is a number.
+  auto const saturating = [](matrix<float> const& m) {
+    return m.unaryExpr([](float v) { return std::isnan(v) ? 6.0f : std::round(v); }).eval();
+  };
+  oscillation_reset hook(saturating, {&w.all}, {.period = 20, .window = 8, .ratio = 8});
+  std::int64_t resets = 0;
+  for (std::uint64_t step = 0; step < 20; ++step) {
+    w.move(step);
+    if (step == 19) w.all.value(0, 0) = NAN;
+    resets += hook.after_update(step);
+  }
+  CHECK(resets == 0);
+  CHECK(std::isnan(w.all.value(0, 0)));
+}
+
 TEST_CASE("train_lm: a hook whose memory is stored and put back goes on as if nothing had been") {
   weights once, twice;
   oscillation_options const options{.period = 20, .window = 8, .ratio = 8};
