@@ -122,6 +122,7 @@ void run(command const& asked) {
 
 int main(int count, char** arguments) {
   try {
+    train_lm::ignore_write_signals();
     command const asked = parse(count, arguments);
     if (asked.help) {
       std::fputs(usage, stdout);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ctrl-C asks the run to stop after the step at hand, so that it can be saved; a second one ends
-// it.
+// it. What goes wrong with a write does not.
 #pragma once
 
 #include <csignal>
@@ -17,6 +17,12 @@ inline void catch_interrupts() {
     action.sa_flags = static_cast<int>(SA_RESETHAND);
     ::sigaction(signal, &action, nullptr);
   }
+}
+
+/// From now on a file that may not grow, or a pipe that nobody reads any more, is an error of the
+/// write like any other: by its signal the program would end without tidying up.
+inline void ignore_write_signals() {
+  for (int const signal : {SIGXFSZ, SIGPIPE}) std::signal(signal, SIG_IGN);
 }
 
 }  // namespace train_lm

@@ -2,7 +2,6 @@
 // Trains the same model from the same seeds on the same batches once for each recipe, and compares.
 #include <unistd.h>
 
-#include <csignal>
 #include <iostream>
 
 #include "train_lm/captured_gradient.hpp"
@@ -121,7 +120,7 @@ int run_program(command const& asked) {
 
 int main(int count, char** values) {
   try {
-    std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow then is an error like any other
+    train_lm::ignore_write_signals();
     int const status = train_lm::run_program(train_lm::parse_command({values + 1, values + count}));
     if (!std::cout.flush()) throw std::runtime_error("cannot write to the standard output");
     return status;

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import random
+import resource
 import signal
 import struct
 import subprocess
@@ -111,6 +112,15 @@ def hostile(program, folder):
                       [folder / "model.safetensors", folder / "no" / "folder"],
                       [folder / "model.safetensors", "/dev/full"]]:
         run(program, *arguments, expect=1)
+    few = subprocess.run([program, folder / "model.safetensors", out], capture_output=True, timeout=120,
+                         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)))
+    check(few.returncode == 1 and b"File too large" in few.stderr, f"a file that may not grow: {few}")
+    reader, writer = os.pipe()
+    os.close(reader)
+    deaf = subprocess.run([program, folder / "model.safetensors", out], stdout=writer,
+                          stderr=subprocess.PIPE, timeout=120)
+    os.close(writer)
+    check(deaf.returncode == 1 and b"cannot write the table" in deaf.stderr, f"a closed pipe: {deaf}")
     check(out.read_bytes() == b"what was there", "a failure leaves what was there")
     check(not list(folder.glob("out.safetensors.*")), "a failure leaves nothing beside it")
 

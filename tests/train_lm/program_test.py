@@ -3,6 +3,7 @@
 """The program as its users call it: what it writes, what it refuses, and that it can be interrupted."""
 import argparse
 import json
+import os
 import pathlib
 import resource
 import signal
@@ -225,6 +226,12 @@ def full_disk(program):
         ended = subprocess.run(program.command("--help"), stdout=full, stderr=subprocess.PIPE,
                                text=True, timeout=60)
     check(ended.returncode == 2 and "standard output" in ended.stderr, "nobody reads what is printed")
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run(program.command("--help"), stdout=writer, stderr=subprocess.PIPE, text=True,
+                           timeout=60)
+    os.close(writer)
+    check(ended.returncode == 2 and "standard output" in ended.stderr, "a closed pipe is an error")
 
 
 def refusals(program):
