@@ -10,6 +10,7 @@
 
 #include <nibble/fp16.hpp>
 #include <nibble/nibble.hpp>
+#include <nibble/part.hpp>
 
 #include "oracle/formats.hpp"
 #include "oracle/hadamard.hpp"
@@ -187,6 +188,15 @@ TEST_CASE("a result of another shape is refused by name, and a rounding mode too
   auto const r = quantized(in.view(), rotated{});
   matrix<float> short_one(3, 16);
   CHECK_THROWS_AS(dequantize(r.view(), short_one.view(), rotated{}), std::invalid_argument);
+  // A part that ends inside a transform has its codes, but no numbers of the original.
+  using wide = quantizer<nvfp4_block, scaling::amax<>, rounding::nearest_even, transform::hadamard<128>>;
+  auto const w = quantized(in.view(), wide{});
+  auto const inside = *part(w.view(), 0, 0, 3, 16);
+  CHECK_THROWS_WITH_AS(dequantize(inside, short_one.view(), wide{}),
+                       "nibble::dequantize: got a quantized matrix of 3 x 16 to undo a transform of 128 "
+                       "in, need whole transforms",
+                       std::invalid_argument);
+  CHECK_NOTHROW(dequantize(inside, short_one.view(), wide{}, domain::transformed));
   std::fesetround(FE_DOWNWARD);
   CHECK_THROWS_AS(dequantize(q.view(), right.view(), plain{}), std::runtime_error);
   std::fesetround(FE_TONEAREST);

@@ -81,4 +81,9 @@ TEST_CASE("an output of another shape is refused before anything is written") {
   CHECK_THROWS_AS(requantize(in.view(), rows_of{}, out.view(), rows_of{}, orientation::transposed),
                   std::invalid_argument);
   CHECK(out.untouched());
+  using wide = quantizer<nvfp4_block, scaling::amax<>, rounding::nearest_even, transform::hadamard<128>>;
+  auto const rotated = quantized(fixture::filled(32, 128).view(), wide{});
+  CHECK_THROWS_AS(requantize(*part(rotated.view(), 0, 0, 32, 64), wide{}, out.view(), rows_of{}),
+                  std::invalid_argument);
+  CHECK(out.untouched());
 }

@@ -22,6 +22,19 @@ template <class Block, class ScaleLayout>
   return result;
 }
 
+/// Can the transform of a quantized matrix be undone? Not in a part that ends inside one.
+template <class Quantizer, class View>
+[[nodiscard]] constexpr bool has_whole_transforms(View const& in) noexcept {
+  return in.columns() % Quantizer::transform_type::size == 0;
+}
+template <class Quantizer, class View>
+void require_whole_transforms(View const& in, char const* function) {
+  require(has_whole_transforms<Quantizer>(in),
+          std::string(function) + ": got a quantized matrix of " +
+              shape_text(in.rows(), in.columns()) + " to undo a transform of " +
+              std::to_string(Quantizer::transform_type::size) + " in, need whole transforms");
+}
+
 }  // namespace detail
 
 /// Whether dequantize undoes the transform.
@@ -33,7 +46,8 @@ enum class domain {
 /// Writes the numbers that a quantized matrix stands for.
 ///
 /// shape   in: as quantize wrote it. result: float, bf16 or fp16, any strides; its rows, and its
-///         columns or, where a transform added some, at least as many as the original had.
+///         columns or, where a transform added some, at least as many as the original had. A part
+///         whose transform is to be undone holds whole ones.
 /// rule    code * ((scale * amax) * fl(1 / range)) for NVFP4, see the policies; rounded once more
 ///         to the result's type.
 /// errors  std::invalid_argument for shapes that do not fit, std::runtime_error as quantize.
@@ -54,6 +68,9 @@ void dequantize(quantized_view<Block, ScaleLayout> const& in, Out const& result,
                       detail::shape_text(result.extent(0), result.extent(1)) +
                       " for a quantized matrix of " + detail::shape_text(in.rows(), in.columns()) +
                       "; need the shape that was quantized");
+  if (which == domain::original) {
+    detail::require_whole_transforms<Quantizer>(in, "nibble::dequantize");
+  }
 
   auto const shared = Quantizer::prepare({Quantizer::has_one_amax ? in.amax(0, 0) : 0.0f});
   matrix_index const padded = detail::ceil_div(in.columns(), size) * size;

@@ -32,14 +32,15 @@ void for_strips(quantized_view<Block, ScaleLayout> const& in, Quantizer const& q
   }
 }
 
-template <class Quantizer, class BlockIn, class LayoutIn, class BlockOut, class LayoutOut>
+template <class From, class To, class BlockIn, class LayoutIn, class BlockOut, class LayoutOut>
 void require_requantizable(quantized_view<BlockIn, LayoutIn> const& in,
                            quantized_view<BlockOut, LayoutOut> const& out, orientation lies) {
+  require_whole_transforms<From>(in, "nibble::requantize");
   // Only its extents matter.
   matrix_view<float const> const straight(
       nullptr, {matrix_extents(in.rows(), in.columns()), cuda::std::array<matrix_index, 2>{1, 1}});
-  require_shapes<Quantizer>(lies == orientation::transposed ? transposed(straight) : straight, out,
-                            "nibble::requantize");
+  require_shapes<To>(lies == orientation::transposed ? transposed(straight) : straight, out,
+                     "nibble::requantize");
 }
 
 }  // namespace detail
@@ -53,7 +54,7 @@ template <class BlockIn, class LayoutIn, class From, class BlockOut, class Layou
 void requantize_with_amax(quantized_view<BlockIn, LayoutIn> const& in, From const& q_in,
                           quantized_view<BlockOut, LayoutOut> const& out, To const& q_out,
                           orientation lies = orientation::straight, Parallel const& parallel = {}) {
-  detail::require_requantizable<To>(in, out, lies);
+  detail::require_requantizable<From, To>(in, out, lies);
   detail::for_strips(in, q_in, lies, parallel,
                      [&](auto const& strip, matrix_index first, matrix_index size) {
                        quantize_with_amax(strip, *part(out, first, 0, size, out.columns()), q_out,
@@ -74,7 +75,7 @@ template <class BlockIn, class LayoutIn, class From, class BlockOut, class Layou
 void requantize(quantized_view<BlockIn, LayoutIn> const& in, From const& q_in,
                 quantized_view<BlockOut, LayoutOut> const& out, To const& q_out,
                 orientation lies = orientation::straight, Parallel const& parallel = {}) {
-  detail::require_requantizable<To>(in, out, lies);
+  detail::require_requantizable<From, To>(in, out, lies);
   [[maybe_unused]] float largest = 0;
   detail::for_strips(in, q_in, lies, parallel,
                      [&](auto const& strip, matrix_index first, matrix_index size) {

@@ -5,6 +5,7 @@
 #include <nibble/bf16.hpp>
 #include <nibble/device/dequantize.cuh>
 #include <nibble/device/quantize.cuh>
+#include <nibble/part.hpp>
 
 #include "support/device_memory.cuh"
 #include "support/matrices.hpp"
@@ -37,4 +38,20 @@ TEST_CASE("results in bf16 are the host's, and another shape is refused") {
   auto const narrow = *make_matrix_view(
       cuda::std::span<bf16>(thrust::raw_pointer_cast(back.data()), back.size()), 48, 48);
   CHECK(device::dequantize(stream, out.view(), narrow, q{}) == device::status::shape_mismatch);
+}
+
+TEST_CASE("a part that ends inside a transform is refused, but in the domain of its codes") {
+  if (!fixture::has_device()) return;
+  using namespace nibble;
+  using wide = quantizer<nvfp4_block, scaling::amax<>, rounding::nearest_even, transform::hadamard<128>>;
+  fixture::device_matrix<wide, cuda::std::layout_right> whole(shape_for<wide>(16, 128));
+  auto const inside = *part(whole.view(), 0, 0, 16, 16);
+  thrust::device_vector<float> back(16 * 16);
+  auto const view = *make_matrix_view(
+      cuda::std::span<float>(thrust::raw_pointer_cast(back.data()), back.size()), 16, 16);
+  cuda::stream_ref const stream{cudaStream_t{}};
+  CHECK(device::dequantize(stream, inside, view, wide{}) == device::status::shape_mismatch);
+  CHECK(device::dequantize(stream, inside, view, wide{}, domain::transformed) ==
+        device::status::success);
+  REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
 }

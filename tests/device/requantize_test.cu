@@ -96,6 +96,11 @@ TEST_CASE("another shape is a status, and nothing is written") {
   fixture::guarded_matrix<nvfp4_block> out(shape_for<rows_of>(32, 64));
   CHECK(device::requantize(fixture::default_stream, in.view(), rows_of{}, out.view(), rows_of{},
                            orientation::transposed) == device::status::shape_mismatch);
+  using wide = quantizer<nvfp4_block, scaling::amax<>, rounding::nearest_even, transform::hadamard<128>>;
+  fixture::guarded_matrix<nvfp4_block> rotated(
+      quantized(fixture::filled(32, 128).view(), wide{}));
+  CHECK(device::requantize(fixture::default_stream, *part(rotated.view(), 0, 0, 32, 64), wide{},
+                           out.view(), rows_of{}) == device::status::shape_mismatch);
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   CHECK(out.is_untouched());
 }

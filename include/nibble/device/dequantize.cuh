@@ -112,7 +112,8 @@ __global__ void __launch_bounds__(threads_per_block)
 
 /// Writes the numbers that a quantized matrix stands for; see nibble::dequantize.
 ///
-/// errors  shape_mismatch: the result has not the shape that was quantized. Allocates nothing, can
+/// errors  shape_mismatch: the result has not the shape that was quantized, or a transform that is
+///         to be undone does not fit a whole number of times. Allocates nothing, can
 ///         be captured in a graph.
 /// bits    those of nibble::dequantize, for any launch shape.
 template <class Block, class ScaleLayout, class Out, class Quantizer>
@@ -122,7 +123,8 @@ status dequantize(::cuda::stream_ref stream, quantized_view<Block, ScaleLayout> 
   using value_type = std::remove_cv_t<typename Out::value_type>;
   constexpr matrix_index columns = Quantizer::group.columns;
   if (result.extent(0) != in.rows() || result.extent(1) > in.columns() ||
-      result.extent(1) <= in.columns() - Quantizer::transform_type::size) {
+      result.extent(1) <= in.columns() - Quantizer::transform_type::size ||
+      (which == domain::original && !nibble::detail::has_whole_transforms<Quantizer>(in))) {
     return status::shape_mismatch;
   }
   if (in.rows() == 0 || in.columns() == 0) return status::success;

@@ -70,10 +70,11 @@ status launch_requantize(::cuda::stream_ref stream, In const& in, From const& q_
   return cudaPeekAtLastError() == cudaSuccess ? status::success : status::launch_failed;
 }
 
-/// Does out fit what requantizing makes of in?
-template <class To, class In, class Block, class ScaleLayout>
+/// Does out fit what requantizing makes of in, and can the transform of in be undone?
+template <class From, class To, class In, class Block, class ScaleLayout>
 [[nodiscard]] status check_requantize(In const& in, quantized_view<Block, ScaleLayout> const& out,
                                       orientation lies) {
+  if (!nibble::detail::has_whole_transforms<From>(in)) return status::shape_mismatch;
   bool const is_turned = lies == orientation::transposed;
   matrix_index const rows = is_turned ? in.columns() : in.rows();
   matrix_index const columns = is_turned ? in.rows() : in.columns();
@@ -91,7 +92,7 @@ template <class BlockIn, class LayoutIn, class From, class BlockOut, class Layou
 status requantize_with_amax(::cuda::stream_ref stream, quantized_view<BlockIn, LayoutIn> const& in,
                             From const& q_in, quantized_view<BlockOut, LayoutOut> const& out,
                             To const& q_out, orientation lies = orientation::straight) {
-  status const fits = detail::check_requantize<To>(in, out, lies);
+  status const fits = detail::check_requantize<From, To>(in, out, lies);
   if (fits != status::success) return fits;
   status const made = lies == orientation::transposed
                           ? detail::launch_requantize<true, false>(stream, in, q_in, out, q_out)
@@ -112,7 +113,7 @@ template <class BlockIn, class LayoutIn, class From, class BlockOut, class Layou
 status requantize(::cuda::stream_ref stream, quantized_view<BlockIn, LayoutIn> const& in,
                   From const& q_in, quantized_view<BlockOut, LayoutOut> const& out, To const& q_out,
                   orientation lies = orientation::straight) {
-  status const fits = detail::check_requantize<To>(in, out, lies);
+  status const fits = detail::check_requantize<From, To>(in, out, lies);
   if (fits != status::success) return fits;
   auto const amaxes = static_cast<std::size_t>(out.amax.extent(0) * out.amax.extent(1));
   if (amaxes > 0 && cudaMemsetAsync(out.amax.data_handle(), 0, amaxes * sizeof(float),
