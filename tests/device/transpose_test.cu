@@ -50,4 +50,14 @@ TEST_CASE("an output of another shape is refused") {
   fixture::device_matrix<squares, cuda::std::layout_right> a(shape_for<squares>(32, 48)), b(shape_for<squares>(32, 48));
   CHECK(device::transpose_tiles<squares>(cuda::stream_ref{cudaStream_t{}}, a.view(), b.view()) ==
         device::status::shape_mismatch);
+  // Views that nobody checked: scales for half the blocks, and rows that lie on one another.
+  fixture::device_matrix<squares, cuda::std::layout_right> turned(shape_for<squares>(48, 32));
+  auto few_scales = turned.view(), no_pitch = turned.view();
+  few_scales.scales = {few_scales.scales.data_handle(), matrix_extents(48, 1)};
+  no_pitch.codes = {no_pitch.codes.data_handle(),
+                    {matrix_extents(48, 32), cuda::std::array<matrix_index, 2>{16, 1}}};
+  CHECK(device::transpose_tiles<squares>(cuda::stream_ref{cudaStream_t{}}, a.view(), few_scales) ==
+        device::status::shape_mismatch);
+  CHECK(device::transpose_tiles<squares>(cuda::stream_ref{cudaStream_t{}}, a.view(), no_pitch) ==
+        device::status::code_layout);
 }

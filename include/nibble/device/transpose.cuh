@@ -6,6 +6,7 @@
 #include <cuda/stream_ref>
 
 #include "nibble/device/operands.cuh"
+#include "nibble/device/output.cuh"
 #include "nibble/device/quantize.cuh"
 #include "nibble/scaling/policy.hpp"
 
@@ -101,11 +102,9 @@ status transpose_tiles(::cuda::stream_ref stream, quantized_view<BlockIn, Layout
           Quantizer::transform_type::size == 1,
       "got row blocks or a transform; only square tiles of plain values can be transposed, "
       "quantize transposed(matrix) instead");
-  if (out.rows() != in.columns() || out.columns() != in.rows() || out.rows_per_scale() != 1) {
-    return status::shape_mismatch;
-  }
-  if (out.codes.stride(1) != 1 || out.codes.stride(0) % Block::size != 0)
-    return status::code_layout;
+  status const fits = detail::check_output<Quantizer>(in.columns(), in.rows(), out);
+  if (fits != status::success) return fits;
+  if (out.rows_per_scale() != 1) return status::shape_mismatch;
   // A tile is a block of threads, or one of 32 that go to a warp.
   constexpr bool is_wide = detail::has_wide_tiles<Block>;
   constexpr matrix_index tall = Block::size * (is_wide ? 1 : 4);
