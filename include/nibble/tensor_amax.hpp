@@ -8,6 +8,8 @@ namespace nibble {
 
 /// The largest |x| of a tensor (or of a row, or of a 1x128 block), NaN aside. Scales are derived
 /// from it where they are needed and never stored, since they would then be rounded twice.
+///
+/// errors  a value below 0 is no magnitude; what a matrix is quantized to under it is undefined.
 struct tensor_amax {
   float value;
 };
