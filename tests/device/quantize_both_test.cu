@@ -7,6 +7,8 @@
 #include <nibble/nibble.hpp>
 #include <nibble/quantize.hpp>
 
+#include "support/captured.cuh"
+#include "support/digest_of.hpp"
 #include "support/guarded_memory.cuh"
 
 namespace {
@@ -143,6 +145,98 @@ TEST_CASE("outputs and inputs off their alignment: device bytes are host bytes")
         CHECK(different_bytes<plain, tiled>(values, nearest{}, hadamard{}, shift, code_shift,
                                             scale_shift) == 0);
       }
+    }
+  }
+}
+
+// bugs: E8
+TEST_CASE("rows and columns at odd strides, and shifted ones too: device bytes are host bytes") {
+  if (!fixture::has_device()) return;
+  auto const values = fixture::filled<bf16>(144, 160, 19);
+  struct steps {
+    matrix_index row, column;
+  };
+  for (steps const s :
+       {steps{161, 1}, steps{168, 1}, steps{333, 2}, steps{1, 145}, steps{3, 441}}) {
+    auto const strided = fixture::restrided(values, s.row, s.column);
+    for (std::size_t const shift : {0u, 1u, 3u}) {
+      CHECK(different_bytes<plain, tiled>(strided, nearest{}, hadamard{}, shift) == 0);
+      CHECK(different_bytes<tiled, tiled>(strided, stochastic(5), stochastic_hadamard(6), shift, 1,
+                                          1) == 0);
+      CHECK(different_bytes<plain, plain>(strided, square{}, square{}, shift) == 0);
+    }
+  }
+}
+
+// bugs: E4
+TEST_CASE(
+    "more than 65535 tiles in a dimension, of 16 and of 128 rows: device bytes are host bytes") {
+  if (!fixture::has_device()) return;
+  constexpr matrix_index many = 65536;
+  CHECK(different_bytes<plain, plain>(fixture::filled<bf16>(128 * many + 16, 16, 23), nearest{},
+                                      nearest{}) == 0);
+  CHECK(different_bytes<plain, plain>(fixture::filled<bf16>(16, 16 * many + 16, 29), nearest{},
+                                      nearest{}) == 0);
+  CHECK(different_bytes<plain, plain>(fixture::filled<bf16>(16 * many + 16, 32, 31), square{},
+                                      square{}) == 0);
+  CHECK(different_bytes<plain, plain>(fixture::filled<bf16>(32, 16 * many + 16, 37), square{},
+                                      square{}) == 0);
+  // Ragged, so that no tile is taken: group by group.
+  CHECK(different_bytes<plain, plain>(fixture::filled<bf16>(16 * many + 5, 3, 41), nearest{},
+                                      nearest{}) == 0);
+}
+
+// bugs: F4
+TEST_CASE(
+    "any number of blocks of threads, any stream and a replayed graph: one digest of both "
+    "directions") {
+  if (!fixture::has_device()) return;
+  namespace kernels = device::detail;
+  auto const values = fixture::filled<bf16>(384, 640, 43);
+  auto const q_rows = stochastic(5);
+  auto const q_columns = stochastic_hadamard(6);
+  fixture::on_device<bf16> const in(values);
+  auto const rows = quantized<tiled>(values.view(), q_rows);
+  auto const columns = quantized<tiled>(transposed(values.view()), q_columns);
+  std::uint64_t const need[2]{fixture::digest_of(rows), fixture::digest_of(columns)};
+  CHECK(need[0] != need[1]);
+  // The launcher takes 15 blocks for these 15 tiles. There is no padding, which it would clear.
+  for (unsigned const blocks : {1u, 2u, 7u, 15u}) {
+    fixture::guarded_matrix<nearest, tiled> rows_out(rows.shape()), columns_out(columns.shape());
+    auto const launch = [&](cuda::stream_ref on) {
+      auto const row_side = kernels::prepared(q_rows);
+      auto const column_side = kernels::prepared(q_columns);
+      using row_type = std::remove_const_t<decltype(row_side)>;
+      using column_type = std::remove_const_t<decltype(column_side)>;
+      using out_view = quantized_view<nvfp4_block, tiled>;
+      auto const kernel =
+          kernels::quantize_tiles_both<bf16, row_type, out_view, column_type, out_view>;
+      constexpr int bytes = sizeof(kernels::tile_memory<bf16, row_type, column_type>);
+      CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes) ==
+            cudaSuccess);
+      out_view const to_rows = rows_out.view(), to_columns = columns_out.view();
+      for (std::uint8_t* const codes :
+           {to_rows.codes.data_handle().bytes, to_columns.codes.data_handle().bytes}) {
+        CHECK(cudaMemsetAsync(codes, 0x55, 384 * 640 / 2, on.get()) == cudaSuccess);
+      }
+      CHECK(device::find_amax_both(on, in.view, to_rows, to_columns, q_rows, q_columns) ==
+            device::status::success);
+      kernel<<<blocks, kernels::threads_per_block, bytes, on.get()>>>(
+          in.view.data_handle(), 640, 384, 640, row_side, to_rows, column_side, to_columns);
+      CHECK(cudaPeekAtLastError() == cudaSuccess);
+    };
+    auto const check = [&] {
+      REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+      CHECK(fixture::digest_of(rows_out) == need[0]);
+      CHECK(fixture::digest_of(columns_out) == need[1]);
+      CHECK((rows_out.guards_hold() && columns_out.guards_hold()));
+    };
+    launch(default_stream());
+    check();
+    fixture::captured const graph(launch);
+    for (int replay = 0; replay < 2; ++replay) {
+      graph.replay();
+      check();
     }
   }
 }

@@ -116,6 +116,53 @@ TEST_CASE("zero, NaN, infinity and subnormal matrices: device bytes are host byt
   }
 }
 
+// bugs: E8
+TEST_CASE("odd strides, by rows and by columns: device bytes are host bytes") {
+  if (!fixture::has_device()) return;
+  auto const values = fixture::filled<bf16>(80, 96, 7);
+  struct steps {
+    matrix_index row, column;
+  };
+  for (steps const s : {steps{97, 1}, steps{104, 1}, steps{193, 2}, steps{1, 81}, steps{3, 243}}) {
+    auto const strided = fixture::restrided(values, s.row, s.column);
+    CHECK(different_bytes<plain>(strided, quantizer<>{}) == 0);
+    CHECK(different_bytes<tiled>(strided, quantizer<>{}) == 0);
+    CHECK(different_bytes<plain>(
+              strided, quantizer<nvfp4_block, scaling::amax<scaling::tile::square>>{}) == 0);
+    CHECK(different_bytes<plain>(
+              strided, quantizer{scaling::amax<>{}, rounding::stochastic<8>{{5, 6}}}) == 0);
+  }
+}
+
+// bugs: E4
+TEST_CASE("more than 65535 tiles in a dimension, there and back: device bytes are host bytes") {
+  if (!fixture::has_device()) return;
+  using square = quantizer<nvfp4_block, scaling::amax<scaling::tile::square>>;
+  constexpr matrix_index many = 16 * 65536;
+  for (auto const& [rows, columns] :
+       {std::pair<matrix_index, matrix_index>{many + 32, 16}, {16, many + 32}, {many + 7, 5}}) {
+    auto const values = fixture::filled<bf16>(rows, columns, 9);
+    CHECK(different_bytes<plain>(values, square{}) == 0);
+    CHECK(different_bytes<tiled>(values, quantizer<>{}) == 0);
+    CHECK(different_bytes<plain>(values, quantizer<>{}) == 0);
+  }
+}
+
+// bugs: E6
+TEST_CASE(
+    "matrices without rows or columns are quantized and decoded to nothing, and leave no error") {
+  if (!fixture::has_device()) return;
+  for (auto const& [rows, columns] :
+       {std::pair<matrix_index, matrix_index>{0, 64}, {64, 0}, {0, 0}}) {
+    fixture::matrix<bf16> const values(rows, columns);
+    CHECK(different_bytes<plain>(values, quantizer<>{}) == 0);
+    CHECK(different_bytes<tiled>(values, quantizer<>{}) == 0);
+    CHECK(different_bytes<plain>(
+              values, quantizer<nvfp4_block, scaling::amax<scaling::tile::square>>{}) == 0);
+    CHECK(cudaGetLastError() == cudaSuccess);
+  }
+}
+
 // bugs: F12
 TEST_CASE("an output of another shape is a status, and nothing is written") {
   if (!fixture::has_device()) return;
