@@ -196,6 +196,28 @@ TEST_CASE("a gradient of more tokens or outputs than the forward had is refused,
   CHECK_NOTHROW(wide.backward(y.view(), dx.view(), dw.view(), key));
 }
 
+TEST_CASE("one extent that does not fit is enough to be refused") {
+  tensors t;
+  nibble::linear<nibble::recipes::nvfp4> layer;
+  fixture::matrix<> wide_x(tokens, inputs + 1), short_y(tokens - 1, outputs), thin_y(tokens, outputs - 1);
+  CHECK_THROWS_AS(layer.forward(wide_x.view(), t.w.view(), t.y.view(), key), std::invalid_argument);
+  CHECK_THROWS_AS(layer.forward(t.x.view(), t.w.view(), short_y.view(), key), std::invalid_argument);
+  CHECK_THROWS_AS(layer.forward(t.x.view(), t.w.view(), thin_y.view(), key), std::invalid_argument);
+  layer.forward(t.x.view(), t.w.view(), t.y.view(), key);
+  struct extents {
+    matrix_index tokens, outputs, dx_rows, dx_columns, dw_rows, dw_columns;
+  };
+  for (extents const& e : {extents{tokens, outputs, tokens - 1, inputs, outputs, inputs},
+                           {tokens, outputs, tokens, inputs + 1, outputs, inputs},
+                           {tokens, outputs, tokens, inputs, outputs - 1, inputs},
+                           {tokens, outputs, tokens, inputs, outputs, inputs + 1},
+                           {tokens, outputs - 1, tokens, inputs, outputs - 1, inputs},
+                           {tokens - 16, outputs, tokens - 16, inputs, outputs, inputs}}) {
+    fixture::matrix<> dy(e.tokens, e.outputs), dx(e.dx_rows, e.dx_columns), dw(e.dw_rows, e.dw_columns);
+    CHECK_THROWS_AS(layer.backward(dy.view(), dx.view(), dw.view(), key), std::invalid_argument);
+  }
+}
+
 namespace {
 
 using fprop_rows = nibble::operand<nibble::quantizer<>>;

@@ -13,6 +13,9 @@ TEST_CASE("a plan switches all layers at its share of the steps, and not before"
   static_assert(plan.at(where, {819, 1000}) == layer_precision::recipe);
   static_assert(plan.at(where, {820, 1000}) == layer_precision::all_in_16);
   static_assert(plan.at({layer_role::feed_forward_up, 19, 20}, {0, 1000}) == layer_precision::all_in_16);
+  CHECK(plan.at(where, {819, 1000}) == layer_precision::recipe);
+  CHECK(plan.at(where, {820, 1000}) == layer_precision::all_in_16);
+  CHECK(plan.at({layer_role::feed_forward_up, 18, 20}, {0, 1000}) == layer_precision::all_in_16);
   CHECK(!plan.has_switched({999, 0}));  // a run without a known end
 }
 
@@ -20,6 +23,7 @@ TEST_CASE("a plan may switch the forward pass only") {
   constexpr precision_plan plan{.switch_percent = 82, .switches_forward_only = true};
   static_assert(plan.at({}, {82, 100}) == layer_precision::forward_in_16);
   static_assert(plan.at({}, {81, 100}) == layer_precision::recipe);
+  CHECK(plan.at({}, {82, 100}) == layer_precision::forward_in_16);
   CHECK(plan.has_switched({100, 100}));
 }
 

@@ -25,8 +25,9 @@ bool same_bytes(Matrix const& a, Matrix const& b) {
 /// Quantizes matrices of several shapes, as they lie and turned, both ways.
 template <class Layout = cuda::std::layout_right, class Rows, class Columns>
 void check_equal(Rows const& q_rows, Columns const& q_columns) {
-  for (auto const& [rows, columns] : {std::pair<matrix_index, matrix_index>{64, 256}, {1, 1}, {33, 20},
-                                      {130, 300}, {200, 17}, {0, 5}, {5, 0}}) {
+  for (auto const& shape : {std::pair<matrix_index, matrix_index>{64, 256}, {1, 1}, {33, 20},
+                            {130, 300}, {200, 17}, {0, 5}, {5, 0}}) {
+    auto const rows = shape.first, columns = shape.second;  // no binding: clang 14 captures none
     CAPTURE(rows);
     CAPTURE(columns);
     auto const straight = fixture::filled<float>(rows, columns, 7);

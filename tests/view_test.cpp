@@ -101,6 +101,32 @@ static_assert(error_of(shape{0, 16, 0, top + 1, 0}) == view_error::too_large);
 
 }  // namespace
 
+TEST_CASE("a matrix that cannot be viewed is refused at run time too") {
+  struct refused {
+    matrix_index rows, columns;
+    view_error why;
+  };
+  for (auto const& each : {refused{-1, 4, view_error::negative_extent},
+                           {1, -4, view_error::negative_extent},
+                           {largest, 2, view_error::too_large},
+                           {3, 5, view_error::buffer_too_small}}) {
+    CHECK(make_matrix_view(span<float const>(twelve), each.rows, each.columns).error() == each.why);
+  }
+  for (auto const& each : {shape{-1, 16, 1, 1, 1}, shape{1, -16, 1, 1, 1}, shape{1, 16, -1, 1, 1},
+                           shape{1, 16, 1, -1, 1}, shape{1, 16, 1, 1, -1}}) {
+    CHECK(error_of(each) == view_error::negative_extent);
+  }
+  for (auto const& each : {shape{1, largest, 1, 1, 1}, shape{largest, 16, 1, 1, 1},
+                           shape{1, 1, largest, 1, 1}, shape{1, 1, 1, largest, largest}}) {
+    CHECK(error_of(each) == view_error::too_large);
+  }
+  shape const small{2, 17, 2, 1, 1};
+  CHECK(error_of(small, 32, 4, 1) == none);
+  CHECK(error_of(small, 31, 4, 1) == view_error::buffer_too_small);
+  CHECK(error_of(small, 32, 3, 1) == view_error::buffer_too_small);
+  CHECK(error_of(small, 32, 4, 0) == view_error::buffer_too_small);
+}
+
 TEST_CASE("views compile to indices: the strides of a transposed view are exchanged") {
   std::vector<float> values(6);
   auto const a = make_matrix_view(span<float>(values.data(), 6), 2, 3);

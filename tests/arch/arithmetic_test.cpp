@@ -120,6 +120,22 @@ TEST_CASE("a million random pairs: every operation is the correctly rounded one"
 }
 #endif
 
+#if !defined(__CUDACC__)
+TEST_CASE("hard operands: the steps of constant evaluation are the same operations at run time") {
+  namespace constant = arch::constant;
+  CHECK(everywhere::host_sweep(std::uint64_t{count} * count, [](std::uint64_t i) {
+          auto const pair = static_cast<std::uint32_t>(i);
+          std::uint32_t const a = operand(pair / count);
+          std::uint32_t const b = operand(pair % count);
+          float const x = float_from_bits(a);
+          float const y = float_from_bits(b);
+          return oracle::same(float_bits(constant::multiply(x, y)), oracle::ieee::multiply(a, b)) &&
+                 oracle::same(float_bits(constant::add(x, y)), oracle::ieee::add(a, b)) &&
+                 oracle::same(float_bits(constant::divide(x, y)), oracle::ieee::divide(a, b));
+        }) == 0);
+}
+#endif
+
 TEST_CASE("minimum prefers a number to a NaN on either side") {
   float const nan = float_from_bits(0x7FC0'0000u);
   CHECK(arch::minimum(nan, 1.0f) == 1.0f);

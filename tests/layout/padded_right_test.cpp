@@ -30,6 +30,20 @@ TEST_CASE("rows are padded to a multiple of 4 and their number to one of 128") {
   static_assert(!mapping::is_always_exhaustive());
 }
 
+TEST_CASE("what a mapping says of itself at run time: strides, unique, strided, exhaustive") {
+  for (std::int64_t const rows : {127, 128}) {
+    for (std::int64_t const columns : {3, 4}) {
+      mapping const m(nibble::matrix_extents(rows, columns));
+      CHECK(m.stride(0) == 4);
+      CHECK(m.stride(1) == 1);
+      CHECK((mapping::is_always_unique() && m.is_unique()));
+      CHECK((mapping::is_always_strided() && m.is_strided()));
+      CHECK_FALSE(mapping::is_always_exhaustive());
+      CHECK(m.is_exhaustive() == (rows == 128 && columns == 4));
+    }
+  }
+}
+
 TEST_CASE("quantize writes zeros to the padding that TransformerEngine leaves open") {
   using q = nibble::quantizer<>;
   nibble::quantized_by<q, layout> out(nibble::shape_for<q, layout>(3, 48));

@@ -99,6 +99,14 @@ TEST_CASE("what a mapping says of itself: whole, exhaustive, unique, strided, eq
   static_assert(mapping::is_always_unique() && whole.is_unique());
   static_assert(!mapping::is_always_strided() && !whole.is_strided());
   static_assert(!mapping::is_always_exhaustive());
+  for (std::int64_t const rows : {255, 256}) {
+    for (std::int64_t const columns : {7, 8}) {
+      mapping const m(extents(rows, columns));
+      CHECK((m.is_whole() && m.is_unique() && !m.is_strided()));
+      CHECK((mapping::is_always_unique() && !mapping::is_always_strided() && !mapping::is_always_exhaustive()));
+      CHECK(m.is_exhaustive() == (rows == 256 && columns == 8));
+    }
+  }
   // Each way of being a part and no whole; the first has the extents of the whole.
   for (mapping const& part : {whole.part(1, 0, same), whole.part(0, 1, same),
                               whole.part(0, 0, extents(255, 8)), whole.part(0, 0, extents(256, 7))}) {
@@ -111,4 +119,5 @@ TEST_CASE("what a mapping says of itself: whole, exhaustive, unique, strided, eq
         mapping(extents(128, 8)).part(0, 0, extents(128, 4)));
   CHECK(mapping(extents(256, 8)).part(0, 0, extents(128, 4)) !=
         mapping(extents(256, 4)).part(0, 0, extents(128, 4)));
+  CHECK(whole.part(3, 5, extents(2, 2)) == whole.part(3, 5, extents(2, 2)));
 }

@@ -43,6 +43,7 @@ TEST_CASE("a stream's value gives back each of its fields") {
         for (bool const is_transposed : {false, true}) {
           stream_id const id{role, layer, step, is_transposed};
           CHECK(same(read_back(id.value()), id));
+          CHECK(id.is_valid());
           values.insert(id.value());
           ++names;
         }
@@ -50,4 +51,7 @@ TEST_CASE("a stream's value gives back each of its fields") {
     }
   }
   CHECK(values.size() == names);
+  for (stream_id const& outside : {stream_id{128}, stream_id{0, 65536}, stream_id{0, 0, last_step + 1}}) {
+    CHECK_FALSE(outside.is_valid());
+  }
 }

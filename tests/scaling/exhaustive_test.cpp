@@ -45,6 +45,23 @@ std::uint32_t beaten(std::uint64_t count) {
   return worse;
 }
 
+/// The code of the first finite scale with the smallest error, a NaN being none, by trying all.
+std::uint32_t first_best(laws::tile_of<scaling::exhaustive<>, nvfp4_block> const& tile, float amax) {
+  auto const factors = tensor_scale::current<>::from<fp4_e2m1>({amax});
+  std::uint32_t best = 0;
+  float smallest = std::bit_cast<float>(oracle::quiet_nan_bits);
+  for (std::uint32_t code = 0; code != 127; ++code) {
+    auto const scale = fp8_e4m3::from_bits(code);
+    float const encode = scaling::encode_multiplier(static_cast<float>(scale), factors);
+    float const error = error_of<scaling::exhaustive<>, scaling::squared_error>(tile, amax, {scale, encode});
+    if (error < smallest || (smallest != smallest && error == error)) {
+      smallest = error;
+      best = code;
+    }
+  }
+  return best;
+}
+
 }  // namespace
 
 TEST_CASE("no scale of amax or Four Over Six has a smaller error by the same metric") {
@@ -78,21 +95,19 @@ TEST_CASE("it is the first of all finite scales with the smallest error") {
     auto const in = generate(i);
     laws::tile_of<scaling::exhaustive<>, nvfp4_block> const tile(in.values);
     float const amax = std::bit_cast<float>(in.amax);
-    auto const factors = tensor_scale::current<>::from<fp4_e2m1>({amax});
-    std::uint32_t best = 0;
-    float smallest = std::bit_cast<float>(oracle::quiet_nan_bits);
-    for (std::uint32_t code = 0; code != 127; ++code) {
-      auto const scale = fp8_e4m3::from_bits(code);
-      float const encode = scaling::encode_multiplier(static_cast<float>(scale), factors);
-      float const error = error_of<scaling::exhaustive<>, scaling::squared_error>(tile, amax, {scale, encode});
-      if (error < smallest || (smallest != smallest && error == error)) {
-        smallest = error;
-        best = code;
-      }
-    }
-    wrong += tile.choose(amax).scale.bits() == best ? 0U : 1U;
+    wrong += tile.choose(amax).scale.bits() == first_best(tile, amax) ? 0U : 1U;
   }
   CHECK(wrong == 0);
+}
+
+TEST_CASE("under an infinite amax it is the first scale whose error is no NaN") {
+  oracle::sixteen sixes;
+  sixes.fill(std::bit_cast<std::uint32_t>(6.0f));
+  laws::tile_of<scaling::exhaustive<>, nvfp4_block> const tile(sixes);
+  float const amax = std::bit_cast<float>(oracle::infinity_bits);
+  std::uint32_t const best = first_best(tile, amax);
+  CHECK(best == 1);
+  CHECK(tile.choose(amax).scale.bits() == best);
 }
 
 TEST_CASE("where every error is NaN the scale is 0") {

@@ -39,6 +39,12 @@ static_assert(scaling::encode_multiplier(0, {1, 2688, 1.0f / 2688}) == detail::l
 
 }  // namespace
 
+TEST_CASE("a square has as many rows as a block has elements") {
+  for (scaling::tile const shape : {scaling::tile::row, scaling::tile::square}) {
+    CHECK(scaling::rows<nvfp4_block>(shape) == (shape == scaling::tile::row ? 1U : 16U));
+  }
+}
+
 // bugs: A14
 TEST_CASE("a tile's amax is the largest magnitude that is no NaN, in whatever order") {
   std::array<std::uint32_t, std::size(witness::special_floats)> order{};

@@ -117,6 +117,14 @@ TEST_CASE("infinity counts as 2^128 and NaN not at all") {
   CHECK(choose<exponent_rule::floor, mxfp4_block>(nan).scale.bits() == 0);
 }
 
+TEST_CASE("where elements end below 2 the scale stays a number: 2^127 at most") {
+  using block = nibble::block<fp4_e1m2, e8m0, 32>;
+  float const infinity = std::bit_cast<float>(oracle::infinity_bits);
+  CHECK(choose<exponent_rule::floor, block>(infinity).scale.bits() == 127 + 127);
+  CHECK(choose<exponent_rule::floor, block>(infinity).encode == 0x1p-127f);
+  CHECK(choose<exponent_rule::round_up, block>(detail::largest_float).scale.bits() == 127 + 127);
+}
+
 TEST_CASE("a block of every MX format decodes to code times power of two") {
   oracle::block_generator const generate(71);
   auto const wrong = [&]<class Block>(Block) {

@@ -55,6 +55,12 @@ int violations() {
 
 }  // namespace
 
+TEST_CASE("rows have amaxes of their own by row and by part of a row") {
+  using enum tensor_scale::granularity;
+  for (auto const shares : {none, tensor}) CHECK_FALSE(tensor_scale::is_per_row(shares));
+  for (auto const shares : {row, block_128}) CHECK(tensor_scale::is_per_row(shares));
+}
+
 // bugs: A8
 TEST_CASE("every tensor scale is total: usable factors for any amax") {
   CHECK(violations<tensor_scale::none>() == 0);
