@@ -45,7 +45,21 @@ TEST_CASE("a part of a matrix is the matrix shifted, and may be transposed") {
   auto const turned = nibble::part(nibble::transposed(values.view()), 2, 1, 4, 3);
   REQUIRE(turned.has_value());
   CHECK((*turned)(3, 2) == values(3, 5));
-  CHECK(nibble::part(values.view(), 5, 7, 0, 0).has_value());
+}
+
+TEST_CASE("a part without elements points nowhere past its matrix, which may be nowhere itself") {
+  auto values = fixture::filled(5, 7);
+  auto const corner = nibble::part(values.view(), 5, 7, 0, 0);
+  REQUIRE(corner.has_value());
+  CHECK(corner->data_handle() == values.view().data_handle());
+  auto const nothing = *nibble::make_matrix_view(cuda::std::span<float>(), 4, 0);
+  auto const part_of_nothing = nibble::part(nothing, 3, 0, 1, 0);
+  REQUIRE(part_of_nothing.has_value());
+  CHECK(part_of_nothing->data_handle() == nullptr);
+  auto const whole = nibble::quantized(values.view(), nibble::quantizer<>{});
+  auto const no_rows = nibble::part(whole.view(), 5, 0, 0, 7);
+  REQUIRE(no_rows.has_value());
+  CHECK(no_rows->scales.data_handle() == whole.view().scales.data_handle());
 }
 
 TEST_CASE("a part that reaches outside is refused, however large the numbers") {

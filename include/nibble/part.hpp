@@ -6,7 +6,8 @@
 
 namespace nibble {
 
-/// The rows x columns of a matrix from (row, column) on.
+/// The rows x columns of a matrix from (row, column) on; one without elements begins where the
+/// matrix does, which may have no memory.
 /// errors  negative_extent, part_out_of_range.
 template <class T, class Accessor>
 [[nodiscard]] NIBBLE_HD constexpr auto part(
@@ -21,7 +22,9 @@ template <class T, class Accessor>
     return cuda::std::unexpected(view_error::part_out_of_range);
   }
   cuda::std::array<matrix_index, 2> const strides{m.stride(0), m.stride(1)};
-  auto const first = static_cast<std::size_t>(row * m.stride(0) + column * m.stride(1));
+  bool const is_empty = rows == 0 || columns == 0;
+  auto const first =
+      is_empty ? 0 : static_cast<std::size_t>(row * m.stride(0) + column * m.stride(1));
   return cuda::std::mdspan<T, matrix_extents, cuda::std::layout_stride, Accessor>(
       m.accessor().offset(m.data_handle(), first), {matrix_extents(rows, columns), strides},
       m.accessor());
@@ -65,9 +68,9 @@ part(quantized_view<Block, ScaleLayout> const& m, matrix_index row, matrix_index
           m.scales.mapping().part(row / tall, column / size, scale_extents));
     } else {
       cuda::std::array<matrix_index, 2> const strides{m.scales.stride(0), m.scales.stride(1)};
-      return typename result::scales_view(
-          m.scales.data_handle() + row / tall * strides[0] + column / size * strides[1],
-          {scale_extents, strides});
+      matrix_index const first =
+          rows == 0 || columns == 0 ? 0 : row / tall * strides[0] + column / size * strides[1];
+      return typename result::scales_view(m.scales.data_handle() + first, {scale_extents, strides});
     }
   }();
 
