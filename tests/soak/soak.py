@@ -31,16 +31,19 @@ def resident(pid):
 
 
 def samples_of(command, seconds):
-    """What the program had, twenty times a second, and its exit status."""
+    """What the program had, twenty times a second, its exit status, and how long it ran."""
     samples = []
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and process.poll() is None:
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    # A shell in the background has its commands ignore Ctrl-C.
+    heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, preexec_fn=heed, **quiet) as process:
+        start = time.monotonic()
+        while time.monotonic() < start + seconds and process.poll() is None:
             samples.append(resident(process.pid))
             time.sleep(PAUSE)
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
-        return samples, process.wait()
+        return samples, process.wait(), time.monotonic() - start
 
 
 def parts(samples, count):
@@ -50,15 +53,15 @@ def parts(samples, count):
 
 def soak(command, seconds):
     """The lines of the outcome, and whether it is good."""
-    samples, status = samples_of(command, seconds)
+    samples, status, took = samples_of(command, seconds)
     if status not in INTERRUPTED:
         return [f"the program failed with exit status {status}"], False
     if len(samples) < 40:
-        return [f"the program ended after {len(samples) * PAUSE:.0f} s: too short to tell"], False
+        return [f"the program ended after {took:.0f} s: too short to tell"], False
     mebibytes = [f"{most / 2**20:.1f}" for most in parts(samples, 10)]
     _, second, _, last = parts(samples, 4)
     grown = last > second * 1.01 + 2**20
-    return [f"{len(samples) * PAUSE / 60:.1f} minutes, MiB in each tenth: {' '.join(mebibytes)}",
+    return [f"{took / 60:.1f} minutes, MiB in each tenth: {' '.join(mebibytes)}",
             f"last quarter {last / 2**20:.1f} MiB, second {second / 2**20:.1f}: {'GROWN' if grown else 'no growth'}"], not grown
 
 
