@@ -91,7 +91,7 @@ build_and_run() {  # SOURCE CONTRACT COMPILER FLAGS: prints a line; returns 1 on
   esac
   echo "ok    $compiler $flags: $source: $verdict"
 }
-printf '#include <cstdio>\nint main() { return std::printf("plain\\n") < 0; }\n' > "$work/plain.cpp"
+printf '#include <cerrno>\n#include <cstdio>\nint main() { return std::printf("plain\\n") < 0; }\n' > "$work/plain.cpp"
 export -f compile build_and_run
 export here include cccl work
 
