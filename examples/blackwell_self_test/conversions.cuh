@@ -28,44 +28,39 @@ namespace ptx = nibble::arch::ptx;
 #define NIBBLE_IF_E2M1(expression) no_instruction
 #endif
 
-struct to_e4m3 {
-  static constexpr auto number = format::e4m3;
-  using rule = format::nearest_even;
+/// What an instruction rounds to, and how.
+template <format::float_format Number, class Rule = format::nearest_even>
+struct rounds {
+  static constexpr auto number = Number;
+  using rule = Rule;
+};
+
+struct to_e4m3 : rounds<format::e4m3> {
   __device__ static std::uint32_t pair([[maybe_unused]] float low, [[maybe_unused]] float high) {
     return NIBBLE_IF_E4M3(ptx::cvt_rn_satfinite_e4m3x2_f32(low, high));
   }
 };
-struct to_e5m2 {
-  static constexpr auto number = format::e5m2;
-  using rule = format::nearest_even;
+struct to_e5m2 : rounds<format::e5m2> {
   __device__ static std::uint32_t pair([[maybe_unused]] float low, [[maybe_unused]] float high) {
     return NIBBLE_IF_E4M3(ptx::cvt_rn_satfinite_e5m2x2_f32(low, high));
   }
 };
-struct to_e2m3 {
-  static constexpr auto number = format::e2m3;
-  using rule = format::nearest_even;
+struct to_e2m3 : rounds<format::e2m3> {
   __device__ static std::uint32_t pair([[maybe_unused]] float low, [[maybe_unused]] float high) {
     return NIBBLE_IF_E2M1(ptx::cvt_rn_satfinite_e2m3x2_f32(low, high));
   }
 };
-struct to_e3m2 {
-  static constexpr auto number = format::e3m2;
-  using rule = format::nearest_even;
+struct to_e3m2 : rounds<format::e3m2> {
   __device__ static std::uint32_t pair([[maybe_unused]] float low, [[maybe_unused]] float high) {
     return NIBBLE_IF_E2M1(ptx::cvt_rn_satfinite_e3m2x2_f32(low, high));
   }
 };
-struct to_e8m0_up {
-  static constexpr auto number = format::e8m0;
-  using rule = format::away_from_zero;
+struct to_e8m0_up : rounds<format::e8m0, format::away_from_zero> {
   __device__ static std::uint32_t pair([[maybe_unused]] float low, [[maybe_unused]] float high) {
     return NIBBLE_IF_E2M1(ptx::cvt_rp_satfinite_ue8m0x2_f32(low, high));
   }
 };
-struct to_e8m0_down {
-  static constexpr auto number = format::e8m0;
-  using rule = format::toward_zero;
+struct to_e8m0_down : rounds<format::e8m0, format::toward_zero> {
   __device__ static std::uint32_t pair([[maybe_unused]] float low, [[maybe_unused]] float high) {
     return NIBBLE_IF_E2M1(ptx::cvt_rz_satfinite_ue8m0x2_f32(low, high));
   }

@@ -12,9 +12,7 @@ namespace self_test {
 #define NIBBLE_IF_F16(expression) no_instruction
 #endif
 
-struct to_bf16 {
-  static constexpr auto number = format::bf16;
-  using rule = format::nearest_even;
+struct to_bf16 : rounds<format::bf16> {
   __device__ static std::uint32_t pair([[maybe_unused]] float low, [[maybe_unused]] float high) {
     return NIBBLE_IF_F16(ptx::cvt_rn_bf16x2_f32(low, high));
   }

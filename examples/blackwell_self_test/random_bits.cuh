@@ -152,18 +152,16 @@ inline std::string describe(element_map const& map) {
   return text;
 }
 
-/// Random values of every size and sign in all elements at once: the codes, and what the maps say.
-inline outcome predict(unit const& ask, std::array<element_map, 4> const& maps,
-                       std::uint32_t count) {
+/// Asks for four values at a time, drawn by draw(words), under random words: are the codes
+/// expected(value, element, word)?
+template <class Draw, class Expected>
+outcome ask_for_codes(unit const& ask, std::uint32_t count, Draw const& draw,
+                      Expected const& expected) {
   std::vector<query> queries;
   words next;
   for (std::uint32_t i = 0; i < count; ++i) {
     query q{};
-    for (float& value : q.values) {
-      std::uint32_t const bits = next();
-      std::uint32_t const exponent = 127 - 12 + bits % 16;  // 2^-12 to beyond 6
-      value = float_from_bits((bits & 0x8000'0000u) | exponent << 23 | (next() & 0x007F'FFFFu));
-    }
+    for (float& value : q.values) value = draw(next);
     q.random = next();
     queries.push_back(q);
   }
@@ -171,14 +169,27 @@ inline outcome predict(unit const& ask, std::array<element_map, 4> const& maps,
   outcome result{};
   for (std::size_t i = 0; i < queries.size(); ++i) {
     for (int element = 0; element < 4; ++element) {
-      element_map const& map = maps[static_cast<std::size_t>(element)];
-      std::uint32_t const r = random_number(map, queries[i].random);
       result.add(code_of(answers[i], element),
-                 format::encode<format::e2m1, format::stochastic<8>>(
-                     queries[i].values[element], map.rule == decision::carry ? r : 255u - r));
+                 expected(queries[i].values[element], element, queries[i].random));
     }
   }
   return result;
+}
+
+/// Random values of every size and sign in all elements at once: the codes, and what the maps say.
+inline outcome predict(unit const& ask, std::array<element_map, 4> const& maps,
+                       std::uint32_t count) {
+  auto const draw = [](words& next) {
+    std::uint32_t const bits = next();
+    std::uint32_t const exponent = 127 - 12 + bits % 16;  // 2^-12 to beyond 6
+    return float_from_bits((bits & 0x8000'0000u) | exponent << 23 | (next() & 0x007F'FFFFu));
+  };
+  return ask_for_codes(ask, count, draw, [&](float value, int element, std::uint32_t random) {
+    element_map const& map = maps[static_cast<std::size_t>(element)];
+    std::uint32_t const r = random_number(map, random);
+    return format::encode<format::e2m1, format::stochastic<8>>(
+        value, map.rule == decision::carry ? r : 255u - r);
+  });
 }
 
 /// What no random number may change: the 16 values themselves, what is too large, and NaN.
@@ -195,23 +206,9 @@ inline outcome ask_for_fixed_codes(unit const& ask) {
   for (std::uint32_t code = 0; code < 16; ++code) {
     values.push_back(static_cast<float>(nibble::fp4_e2m1::from_bits(code)));
   }
-  std::vector<query> queries;
-  words next;
-  for (std::uint32_t i = 0; i < 4096; ++i) {
-    query q{};
-    for (float& value : q.values) value = values[next() % values.size()];
-    q.random = next();
-    queries.push_back(q);
-  }
-  std::vector<std::uint16_t> const answers = ask(queries);
-  outcome result{};
-  for (std::size_t i = 0; i < queries.size(); ++i) {
-    for (int element = 0; element < 4; ++element) {
-      result.add(code_of(answers[i], element),
-                 format::encode<format::e2m1>(queries[i].values[element]));
-    }
-  }
-  return result;
+  return ask_for_codes(
+      ask, 4096, [&](words& next) { return values[next() % values.size()]; },
+      [](float value, int, std::uint32_t) { return format::encode<format::e2m1>(value); });
 }
 
 /// The one thing that the manual says: the low bytes of the halves of the random word are for elements
