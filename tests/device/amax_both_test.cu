@@ -6,12 +6,11 @@
 #include <nibble/nibble.hpp>
 #include <nibble/quantize_both.hpp>
 
-#include "support/guarded_memory.cuh"
+#include "support/device_bytes.cuh"
 
 namespace {
 
 using namespace nibble;
-using plain = cuda::std::layout_right;
 using nearest = quantizer<>;
 using hadamard = quantizer<nvfp4_block, scaling::amax<>, rounding::nearest_even,
                            transform::random_hadamard<16, bf16>>;
@@ -19,32 +18,25 @@ using by_row = quantizer<nvfp4_block, scaling::amax<scaling::tile::row, tensor_s
 
 /// How many bytes of the amaxes of both directions differ from the host's.
 template <class Rows, class Columns, class T>
-std::size_t different_bytes(fixture::matrix<T> const& values) {
+int different_bytes(fixture::matrix<T> const& values) {
   quantized_by<Rows> rows(shape_for<Rows>(values.rows, values.columns));
   quantized_by<Columns> columns(shape_for<Columns>(values.columns, values.rows));
   find_amax_both(values.view(), rows.view(), columns.view(), Rows{}, Columns{});
   fixture::on_device<T> const in(values);
-  fixture::guarded_matrix<Rows, plain> rows_out(rows.shape());
-  fixture::guarded_matrix<Columns, plain> columns_out(columns.shape());
-  CHECK(device::find_amax_both(cuda::stream_ref{cudaStream_t{}}, in.view, rows_out.view(),
+  fixture::guarded_matrix<nvfp4_block> rows_out(rows.shape());
+  fixture::guarded_matrix<nvfp4_block> columns_out(columns.shape());
+  CHECK(device::find_amax_both(fixture::default_stream, in.view, rows_out.view(),
                                columns_out.view(), Rows{}, Columns{}) == device::status::success);
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   CHECK(rows_out.guards_hold());
   CHECK(columns_out.guards_hold());
-  CHECK(rows_out.codes.untouched());
-  std::size_t differences = 0;
-  auto const compare = [&](std::vector<std::uint8_t> const& got,
-                           std::vector<float> const& expected) {
-    auto const* const bytes = reinterpret_cast<std::uint8_t const*>(expected.data());
-    for (std::size_t i = 0; i < got.size(); ++i) differences += got[i] != bytes[i];
-  };
-  compare(rows_out.amax.inside(), rows.amax());
-  compare(columns_out.amax.inside(), columns.amax());
-  return differences;
+  CHECK(rows_out.codes.is_untouched());
+  return fixture::bytes_unlike(rows_out.amax.inside(), rows.amax()) +
+         fixture::bytes_unlike(columns_out.amax.inside(), columns.amax());
 }
 
 template <class Rows, class Columns, class T = bf16>
-std::size_t over_shapes() {
+int over_shapes() {
   return different_bytes<Rows, Columns>(fixture::filled<T>(256, 512, 3)) +
          different_bytes<Rows, Columns>(fixture::filled<T>(16, 16, 4)) +
          different_bytes<Rows, Columns>(fixture::filled<T>(33, 70, 5)) +
@@ -78,11 +70,11 @@ TEST_CASE("NaN does not count, in either direction") {
 TEST_CASE("an output of another shape is a status") {
   if (!fixture::has_device()) return;
   fixture::on_device<bf16> const in(fixture::filled<bf16>(32, 64, 8));
-  fixture::guarded_matrix<nearest, plain> right(shape_for<nearest>(32, 64)),
+  fixture::guarded_matrix<nvfp4_block> right(shape_for<nearest>(32, 64)),
       wrong(shape_for<nearest>(32, 64));
-  CHECK(device::find_amax_both(cuda::stream_ref{cudaStream_t{}}, in.view, right.view(),
+  CHECK(device::find_amax_both(fixture::default_stream, in.view, right.view(),
                                wrong.view(), nearest{},
                                nearest{}) == device::status::shape_mismatch);
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
-  CHECK(wrong.untouched());
+  CHECK(wrong.is_untouched());
 }

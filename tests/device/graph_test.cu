@@ -92,11 +92,11 @@ TEST_CASE(
     codes.push_back(made.codes.inside());
     fixture::matrix<> expected_back(rows, columns);
     dequantize(expected.view(), expected_back.view(), on_host);
-    CHECK(fixture::bytes_unlike(back.inside(), expected_back.values.data()) +
+    CHECK(fixture::bytes_unlike(back.inside(), expected_back.values) +
               !back.guards_hold() ==
           0);
     CHECK(fixture::bytes_unlike(tiles.inside(),
-                                quantized<tiled>(values.view(), on_host).scales().data()) +
+                                quantized<tiled>(values.view(), on_host).scales()) +
               !tiles.guards_hold() ==
           0);
     quantized_matrix<nvfp4_block> expected_turned(turned.shape);

@@ -15,7 +15,7 @@ using namespace nibble;
 using fixture::step_key;
 using fixture::library;
 using fixture::mismatches;
-using fixture::on_device;
+using fixture::device_tensor;
 using fixture::tensors;
 
 TEST_CASE("y, dx and dW of bf16 tensors are the host's, byte for byte") {
@@ -32,8 +32,8 @@ double fast_error(device::linear_shape s) {
   linear<Recipe, product::ordered> reference;
   reference.forward(expected.x.view(), expected.w.view(), expected.y.view(), step_key);
   reference.backward(expected.dy.view(), expected.dx.view(), expected.dw.view(), step_key);
-  on_device<T> x(given.x), w(given.w), dy(given.dy), y(given.y), dx(given.dx);
-  on_device<float> dw(given.dw);
+  device_tensor<T> x(given.x), w(given.w), dy(given.dy), y(given.y), dx(given.dx);
+  device_tensor<float> dw(given.dw);
   device::linear<Recipe> layer(s);
   thrust::device_vector<std::uint8_t> kept(layer.kept_bytes()), scratch(layer.workspace_bytes(library()));
   device::workspace const k{thrust::raw_pointer_cast(kept.data()), kept.size()},

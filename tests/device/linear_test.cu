@@ -11,7 +11,7 @@ using namespace nibble;
 using fixture::equals_host;
 using fixture::step_key;
 using fixture::library;
-using fixture::on_device;
+using fixture::device_tensor;
 using fixture::tensors;
 
 TEST_CASE("y, dx and dW under NVIDIA's recipe and its like are the host's, byte for byte") {
@@ -24,7 +24,7 @@ TEST_CASE("a backward without a forward, other shapes and too little memory are 
   if (!fixture::has_device()) return;
   device::linear_shape const s{16, 32, 48};
   tensors<float> given(s);
-  on_device<float> x(given.x), w(given.w), dy(given.dy), y(given.y), dx(given.dx), dw(given.dw);
+  device_tensor<float> x(given.x), w(given.w), dy(given.dy), y(given.y), dx(given.dx), dw(given.dw);
   device::linear<recipes::nvfp4, product::exact> layer(s);
   thrust::device_vector<std::uint8_t> kept(layer.kept_bytes()), scratch(layer.workspace_bytes(library()));
   device::workspace const k{thrust::raw_pointer_cast(kept.data()), kept.size()},
@@ -53,7 +53,7 @@ TEST_CASE("a step captured in a graph gives the bytes of the step itself") {
   linear<recipes::nvfp4, product::exact> reference;
   reference.forward(expected.x.view(), expected.w.view(), expected.y.view(), step_key);
   reference.backward(expected.dy.view(), expected.dx.view(), expected.dw.view(), step_key);
-  on_device<float> x(given.x), w(given.w), dy(given.dy), y(given.y), dx(given.dx), dw(given.dw);
+  device_tensor<float> x(given.x), w(given.w), dy(given.dy), y(given.y), dx(given.dx), dw(given.dw);
   device::linear<recipes::nvfp4, product::exact> layer(s);
   thrust::device_vector<std::uint8_t> kept(layer.kept_bytes()), scratch(layer.workspace_bytes(library()));
   device::workspace const k{thrust::raw_pointer_cast(kept.data()), kept.size()},

@@ -8,8 +8,8 @@
 #include <nibble/quantize.hpp>
 
 #include "support/captured.cuh"
+#include "support/device_bytes.cuh"
 #include "support/digest_of.hpp"
-#include "support/guarded_memory.cuh"
 
 namespace {
 
@@ -21,7 +21,7 @@ using square = quantizer<nvfp4_block, scaling::amax<scaling::tile::square>>;
 using rht = transform::random_hadamard<16, bf16>;
 using hadamard = quantizer<nvfp4_block, scaling::amax<>, rounding::nearest_even, rht>;
 
-cuda::stream_ref default_stream() { return cuda::stream_ref{cudaStream_t{}}; }
+using fixture::default_stream;
 
 constexpr auto stochastic(std::uint64_t seed) {
   return quantizer{scaling::amax<>{}, rounding::stochastic<>{{seed, 7}}};
@@ -32,28 +32,28 @@ constexpr auto stochastic_hadamard(std::uint64_t seed) {
 
 /// How many bytes of codes, scales with their padding and amaxes differ from the host's; guards count.
 template <class RowLayout, class ColumnLayout, class T, class Rows, class Columns>
-std::size_t different_bytes(fixture::matrix<T> const& values, Rows const& q_rows,
-                            Columns const& q_columns, std::size_t shift = 0,
-                            std::size_t code_shift = 0, std::size_t scale_shift = 0) {
+int different_bytes(fixture::matrix<T> const& values, Rows const& q_rows,
+                    Columns const& q_columns, std::size_t shift = 0, std::size_t code_shift = 0,
+                    std::size_t scale_shift = 0) {
   auto const rows = quantized<RowLayout>(values.view(), q_rows);
   auto const columns = quantized<ColumnLayout>(transposed(values.view()), q_columns);
   fixture::on_device<T> const in(values, shift);
-  fixture::guarded_matrix<Rows, RowLayout> rows_out(rows.shape(), code_shift, scale_shift);
-  fixture::guarded_matrix<Columns, ColumnLayout> columns_out(columns.shape(), code_shift,
-                                                             scale_shift);
-  CHECK(device::quantize_both(default_stream(), in.view, rows_out.view(), columns_out.view(),
+  fixture::guarded_matrix rows_out(rows.shape(), code_shift, scale_shift);
+  fixture::guarded_matrix columns_out(columns.shape(), code_shift, scale_shift);
+  CHECK(device::quantize_both(default_stream, in.view, rows_out.view(), columns_out.view(),
                               q_rows, q_columns) == device::status::success);
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   CHECK(rows_out.guards_hold());
   CHECK(columns_out.guards_hold());
 
   // The column direction alone, from a view of the transpose.
-  fixture::guarded_matrix<Columns, ColumnLayout> alone(columns.shape(), code_shift, scale_shift);
-  CHECK(device::quantize(default_stream(), transposed(in.view), alone.view(), q_columns) ==
+  fixture::guarded_matrix alone(columns.shape(), code_shift, scale_shift);
+  CHECK(device::quantize(default_stream, transposed(in.view), alone.view(), q_columns) ==
         device::status::success);
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   CHECK(alone.guards_hold());
-  return rows_out.differences(rows) + columns_out.differences(columns) + alone.differences(columns);
+  return rows_out.different_bytes(rows) + columns_out.different_bytes(columns) +
+         alone.different_bytes(columns);
 }
 
 struct shape {
@@ -62,8 +62,8 @@ struct shape {
 
 template <class RowLayout = plain, class ColumnLayout = plain, class T = bf16, class Rows,
           class Columns>
-std::size_t over_shapes(Rows const& q_rows, Columns const& q_columns) {
-  std::size_t differences = 0;
+int over_shapes(Rows const& q_rows, Columns const& q_columns) {
+  int differences = 0;
   for (shape const s : {shape{128, 128}, shape{16, 16}, shape{144, 272}, shape{384, 48},
                         shape{33, 70}, shape{1, 16}, shape{17, 1}, shape{1024, 640}}) {
     differences += different_bytes<RowLayout, ColumnLayout>(
@@ -202,7 +202,7 @@ TEST_CASE(
   CHECK(need[0] != need[1]);
   // The launcher takes 15 blocks for these 15 tiles. There is no padding, which it would clear.
   for (unsigned const blocks : {1u, 2u, 7u, 15u}) {
-    fixture::guarded_matrix<nearest, tiled> rows_out(rows.shape()), columns_out(columns.shape());
+    fixture::guarded_matrix<nvfp4_block, tiled> rows_out(rows.shape()), columns_out(columns.shape());
     auto const launch = [&](cuda::stream_ref on) {
       auto const row_side = kernels::prepared(q_rows);
       auto const column_side = kernels::prepared(q_columns);
@@ -215,10 +215,8 @@ TEST_CASE(
       CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes) ==
             cudaSuccess);
       out_view const to_rows = rows_out.view(), to_columns = columns_out.view();
-      for (std::uint8_t* const codes :
-           {to_rows.codes.data_handle().bytes, to_columns.codes.data_handle().bytes}) {
-        CHECK(cudaMemsetAsync(codes, 0x55, 384 * 640 / 2, on.get()) == cudaSuccess);
-      }
+      rows_out.overwrite(on.get());
+      columns_out.overwrite(on.get());
       CHECK(device::find_amax_both(on, in.view, to_rows, to_columns, q_rows, q_columns) ==
             device::status::success);
       kernel<<<blocks, kernels::threads_per_block, bytes, on.get()>>>(
@@ -231,7 +229,7 @@ TEST_CASE(
       CHECK(fixture::digest_of(columns_out) == need[1]);
       CHECK((rows_out.guards_hold() && columns_out.guards_hold()));
     };
-    launch(default_stream());
+    launch(default_stream);
     check();
     fixture::captured const graph(launch);
     for (int replay = 0; replay < 2; ++replay) {
@@ -254,16 +252,15 @@ TEST_CASE("an amax that is too small saturates, in both directions as on the hos
     quantize_with_amax(values.view(), rows.view(), q_rows);
     quantize_with_amax(transposed(values.view()), columns.view(), q_columns);
     fixture::on_device<bf16> const in(values);
-    fixture::guarded_matrix<rows_type, plain> rows_out(rows.shape());
-    fixture::guarded_matrix<columns_type, plain> columns_out(columns.shape());
-    cudaMemcpy(rows_out.amax.data(), rows.amax().data(), sizeof(float), cudaMemcpyHostToDevice);
-    cudaMemcpy(columns_out.amax.data(), columns.amax().data(), sizeof(float),
-               cudaMemcpyHostToDevice);
-    CHECK(device::quantize_both_with_amax(default_stream(), in.view, rows_out.view(),
+    fixture::guarded_matrix<nvfp4_block> rows_out(rows.shape());
+    fixture::guarded_matrix<nvfp4_block> columns_out(columns.shape());
+    rows_out.amax.upload(rows.amax().data(), sizeof(float));
+    columns_out.amax.upload(columns.amax().data(), sizeof(float));
+    CHECK(device::quantize_both_with_amax(default_stream, in.view, rows_out.view(),
                                           columns_out.view(), q_rows,
                                           q_columns) == device::status::success);
     REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
-    return rows_out.differences(rows) + columns_out.differences(columns);
+    return rows_out.different_bytes(rows) + columns_out.different_bytes(columns);
   };
   CHECK(run(nearest{}, hadamard{}) == 0);
   CHECK(run(stochastic(3), stochastic_hadamard(4)) == 0);
@@ -277,20 +274,20 @@ TEST_CASE("nothing to quantize leaves no error behind, and a wrong shape writes 
   for (shape const s : {shape{0, 64}, shape{64, 0}, shape{0, 0}}) {
     cuda::std::span<bf16 const> const none(thrust::raw_pointer_cast(memory.data()), memory.size());
     auto const in = *make_matrix_view(none, s.rows, s.columns);
-    fixture::guarded_matrix<nearest, plain> rows_out(shape_for<nearest>(s.rows, s.columns));
-    fixture::guarded_matrix<nearest, plain> columns_out(shape_for<nearest>(s.columns, s.rows));
-    CHECK(device::quantize_both_with_amax(default_stream(), in, rows_out.view(), columns_out.view(),
+    fixture::guarded_matrix<nvfp4_block> rows_out(shape_for<nearest>(s.rows, s.columns));
+    fixture::guarded_matrix<nvfp4_block> columns_out(shape_for<nearest>(s.columns, s.rows));
+    CHECK(device::quantize_both_with_amax(default_stream, in, rows_out.view(), columns_out.view(),
                                           nearest{}, nearest{}) == device::status::success);
     CHECK(cudaGetLastError() == cudaSuccess);
-    CHECK(rows_out.untouched());
+    CHECK(rows_out.is_untouched());
   }
   auto const in = *make_matrix_view(
       cuda::std::span<bf16 const>(thrust::raw_pointer_cast(memory.data()), memory.size()), 32, 64);
-  fixture::guarded_matrix<nearest, plain> rows_out(shape_for<nearest>(32, 64));
-  fixture::guarded_matrix<nearest, plain> columns_out(shape_for<nearest>(32, 64));
-  CHECK(device::quantize_both(default_stream(), in, rows_out.view(), columns_out.view(), nearest{},
+  fixture::guarded_matrix<nvfp4_block> rows_out(shape_for<nearest>(32, 64));
+  fixture::guarded_matrix<nvfp4_block> columns_out(shape_for<nearest>(32, 64));
+  CHECK(device::quantize_both(default_stream, in, rows_out.view(), columns_out.view(), nearest{},
                               nearest{}) == device::status::shape_mismatch);
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
-  CHECK(rows_out.untouched());
-  CHECK(columns_out.untouched());
+  CHECK(rows_out.is_untouched());
+  CHECK(columns_out.is_untouched());
 }

@@ -163,12 +163,7 @@ std::set<std::uint64_t> all_digests(fixture::matrix<> const& host, three_ways co
   }
   auto const run = [&](std::size_t i, cudaStream_t on) {
     out_view const out = made[i]->view();
-    auto const& shape = made[i]->shape;
-    for (auto const& [bytes, size] :
-         {std::pair<void*, matrix_index>{out.codes.data_handle().bytes, shape.code_bytes()},
-          {out.scales.data_handle(), shape.scale_count()}}) {
-      CHECK(cudaMemsetAsync(bytes, 0x55, static_cast<std::size_t>(size), on) == cudaSuccess);
-    }
+    made[i]->overwrite(on);
     CHECK(device::find_amax(cuda::stream_ref(on), in.view(0), out, q) == ok);
     launches[i](on, out);
     CHECK(cudaPeekAtLastError() == cudaSuccess);
@@ -178,7 +173,7 @@ std::set<std::uint64_t> all_digests(fixture::matrix<> const& host, three_ways co
     REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
     for (auto const& each : made) {
       digests.insert(fixture::digest_of(*each));
-      CHECK((each->codes.guards_hold() && each->scales.guards_hold() && each->amax.guards_hold()));
+      CHECK(each->guards_hold());
     }
   };
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);

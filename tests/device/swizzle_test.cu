@@ -32,9 +32,9 @@ int different_bytes(matrix_index rows, matrix_index columns, std::size_t shift =
   CHECK(device::unswizzle(fixture::default_stream, target, returned) == device::status::success);
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   auto const got = back.inside();
-  return fixture::bytes_unlike(tiles.inside(), expected.scales().data()) +
+  return fixture::bytes_unlike(tiles.inside(), expected.scales()) +
          fixture::bytes_unlike(std::vector(got.begin() + static_cast<long>(shift), got.end()),
-                               plain.scales().data()) +
+                               plain.scales()) +
          !tiles.guards_hold() + !back.guards_hold();
 }
 

@@ -2,7 +2,9 @@
 // Host matrices on the device and device matrices back, with guards round whatever a kernel writes.
 #pragma once
 
-#include <cstring>
+#include <thrust/copy.h>
+
+#include <algorithm>
 
 #include <cuda/stream_ref>
 
@@ -13,46 +15,48 @@ namespace fixture {
 
 inline cuda::stream_ref const default_stream{cudaStream_t{}};
 
-/// A host matrix's values in device memory, under the same strides.
+/// A host matrix's values in device memory, `shift` elements off alignment, under the same strides.
 template <class T>
 struct on_device {
   thrust::device_vector<T> values;
   nibble::matrix_view<T const> view;
 
-  explicit on_device(matrix<T> const& host)
-      : values(host.values.begin(), host.values.end()),
-        view(thrust::raw_pointer_cast(values.data()), host.view().mapping()) {}
+  explicit on_device(matrix<T> const& host, std::size_t shift = 0)
+      : values(host.values.size() + shift),
+        view(thrust::raw_pointer_cast(values.data()) + shift, host.view().mapping()) {
+    thrust::copy(host.values.begin(), host.values.end(),
+                 values.begin() + static_cast<std::ptrdiff_t>(shift));
+  }
   on_device(on_device const&) = delete;
 };
 
-/// Device memory between guards, all of it poison.
+/// Device memory between guards, all of it poison; `shift` bytes off the alignment that cudaMalloc
+/// gives.
 class guarded_bytes {
  public:
-  static constexpr std::size_t guard = 256;
-  static constexpr std::uint8_t poison = 0x7F;  // a NaN as a scale of E4M3, and as a float
+  static constexpr std::size_t guard = 4096;
+  static constexpr std::uint8_t poison = 0x7F;  // a NaN as a scale of E4M3, and near the largest float
 
-  explicit guarded_bytes(std::size_t size) : bytes_(size + 2 * guard, poison) {}
+  explicit guarded_bytes(std::size_t size, std::size_t shift = 0)
+      : first_(guard + shift), bytes_(first_ + size + guard, poison) {}
 
   template <class T>
   cuda::std::span<T> as() {
-    return {reinterpret_cast<T*>(thrust::raw_pointer_cast(bytes_.data()) + guard),
-            (bytes_.size() - 2 * guard) / sizeof(T)};
+    return {reinterpret_cast<T*>(thrust::raw_pointer_cast(bytes_.data()) + first_),
+            (bytes_.size() - first_ - guard) / sizeof(T)};
   }
   std::vector<std::uint8_t> inside() const {
     auto const all = copied(bytes_);
-    return {all.begin() + guard, all.end() - guard};
+    return {all.begin() + static_cast<std::ptrdiff_t>(first_), all.end() - guard};
   }
   bool guards_hold() const {
     auto const all = copied(bytes_);
-    bool good = true;
-    for (std::size_t i = 0; i != guard; ++i) {
-      good = good && all[i] == poison && all[all.size() - 1 - i] == poison;
-    }
-    return good;
+    return is_poison(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(first_)) &&
+           is_poison(all.end() - guard, all.end());
   }
   bool is_untouched() const {
     auto const all = copied(bytes_);
-    return std::all_of(all.begin(), all.end(), [](std::uint8_t b) { return b == poison; });
+    return is_poison(all.begin(), all.end());
   }
   void upload(void const* from, std::size_t size) {
     REQUIRE(cudaMemcpy(as<std::uint8_t>().data(), from, size, cudaMemcpyHostToDevice) ==
@@ -60,19 +64,27 @@ class guarded_bytes {
   }
 
  private:
+  template <class Iterator>
+  static bool is_poison(Iterator first, Iterator last) {
+    return std::all_of(first, last, [](std::uint8_t byte) { return byte == poison; });
+  }
+
+  std::size_t first_;
   thrust::device_vector<std::uint8_t> bytes_;
 };
 
-/// A quantized matrix on the device between guards.
+/// A quantized matrix on the device between guards, its codes and scales so many bytes off alignment.
 template <class Block, class ScaleLayout = cuda::std::layout_right>
 struct guarded_matrix {
   nibble::quantized_shape<Block, ScaleLayout> shape;
   guarded_bytes codes, scales, amax;
 
-  explicit guarded_matrix(nibble::quantized_shape<Block, ScaleLayout> const& s)
+  explicit guarded_matrix(nibble::quantized_shape<Block, ScaleLayout> const& s,
+                          std::size_t code_shift = 0, std::size_t scale_shift = 0)
       : shape(s),
-        codes(static_cast<std::size_t>(s.code_bytes())),
-        scales(static_cast<std::size_t>(s.scale_count()) * sizeof(typename Block::scale_type)),
+        codes(static_cast<std::size_t>(s.code_bytes()), code_shift),
+        scales(static_cast<std::size_t>(s.scale_count()) * sizeof(typename Block::scale_type),
+               scale_shift),
         amax(static_cast<std::size_t>(s.amax_count()) * sizeof(float)) {}
 
   /// A copy of a host matrix.
@@ -89,17 +101,27 @@ struct guarded_matrix {
     REQUIRE(made.has_value());
     return *made;
   }
+  bool guards_hold() const {
+    return codes.guards_hold() && scales.guards_hold() && amax.guards_hold();
+  }
   bool is_untouched() const {
     return codes.is_untouched() && scales.is_untouched() && amax.is_untouched();
+  }
+  /// Overwrites codes and scales on a stream: what a kernel then leaves out does not look right.
+  void overwrite(cudaStream_t on) {
+    for (cuda::std::span<std::uint8_t> const bytes :
+         {codes.as<std::uint8_t>(), scales.as<std::uint8_t>()}) {
+      CHECK(cudaMemsetAsync(bytes.data(), 0x55, bytes.size(), on) == cudaSuccess);
+    }
   }
 
   /// How many bytes are not the host's, a broken guard counted as one.
   int different_bytes(nibble::quantized_matrix<Block, ScaleLayout> const& host) const {
     REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
     int differences = !codes.guards_hold() + !scales.guards_hold() + !amax.guards_hold();
-    differences += bytes_unlike(codes.inside(), host.code_bytes().data());
-    differences += bytes_unlike(scales.inside(), host.scales().data());
-    return differences + bytes_unlike(amax.inside(), host.amax().data());
+    differences += bytes_unlike(codes.inside(), host.code_bytes());
+    differences += bytes_unlike(scales.inside(), host.scales());
+    return differences + bytes_unlike(amax.inside(), host.amax());
   }
 };
 

@@ -26,12 +26,13 @@ inline nibble::cublas::handle const& library() {
   return handle;
 }
 
+/// A host tensor and its copy on the device.
 template <class T>
-struct on_device {
+struct device_tensor {
   matrix<T> const& host;
   thrust::device_vector<T> values;
 
-  explicit on_device(matrix<T> const& from)
+  explicit device_tensor(matrix<T> const& from)
       : host(from), values(from.values.begin(), from.values.end()) {}
   matrix_view<T> view() {
     auto const like = host.view();
@@ -41,7 +42,7 @@ struct on_device {
 };
 
 template <class T>
-int differences(on_device<T> const& got, matrix<T> const& expected) {
+int differences(device_tensor<T> const& got, matrix<T> const& expected) {
   auto const copy = copied(got.values);
   int count = 0;
   for (std::size_t i = 0; i < copy.size(); ++i) count += std::memcmp(&copy[i], &expected.values[i], sizeof(T)) != 0;
@@ -70,8 +71,8 @@ int mismatches(device::linear_shape s) {
   reference.forward(expected.x.view(), expected.w.view(), expected.y.view(), step_key, nibble::threads{2});
   reference.backward(expected.dy.view(), expected.dx.view(), expected.dw.view(), step_key, nibble::threads{2});
 
-  on_device<T> x(given.x), w(given.w), dy(given.dy), y(given.y), dx(given.dx);
-  on_device<float> dw(given.dw);
+  device_tensor<T> x(given.x), w(given.w), dy(given.dy), y(given.y), dx(given.dx);
+  device_tensor<float> dw(given.dw);
   device::linear<Recipe, Mode> layer(s);
   thrust::device_vector<std::uint8_t> kept(layer.kept_bytes(), std::uint8_t{0xFF}),
       scratch(layer.workspace_bytes(library()), std::uint8_t{0xFF});

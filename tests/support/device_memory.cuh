@@ -21,13 +21,15 @@ std::vector<T> copied(thrust::device_vector<T> const& from) {
   return {host.begin(), host.end()};
 }
 
-template <class T>
-int bytes_unlike(std::vector<T> const& got, void const* expected) {
+/// How many bytes of two vectors differ, which must have as many.
+template <class T, class U>
+int bytes_unlike(std::vector<T> const& got, std::vector<U> const& expected) {
+  std::size_t const size = got.size() * sizeof(T);
+  REQUIRE(size == expected.size() * sizeof(U));
+  auto const* const a = reinterpret_cast<std::uint8_t const*>(got.data());
+  auto const* const b = reinterpret_cast<std::uint8_t const*>(expected.data());
   int differences = 0;
-  for (std::size_t i = 0; i != got.size() * sizeof(T); ++i) {
-    differences += reinterpret_cast<std::uint8_t const*>(got.data())[i] !=
-                   static_cast<std::uint8_t const*>(expected)[i];
-  }
+  for (std::size_t i = 0; i != size; ++i) differences += a[i] != b[i];
   return differences;
 }
 
@@ -59,12 +61,9 @@ struct device_matrix {
   /// How many bytes are not the host's: codes, scales with their padding, amaxes.
   int different_bytes(nibble::quantized_matrix<block, ScaleLayout> const& host) const {
     REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
-    REQUIRE(codes.size() == host.code_bytes().size());
-    REQUIRE(scale_bytes.size() == host.scales().size() * sizeof(scale));
-    REQUIRE(amax.size() == host.amax().size());
-    return bytes_unlike(copied(codes), host.code_bytes().data()) +
-           bytes_unlike(copied(scale_bytes), host.scales().data()) +
-           bytes_unlike(copied(amax), host.amax().data());
+    return bytes_unlike(copied(codes), host.code_bytes()) +
+           bytes_unlike(copied(scale_bytes), host.scales()) +
+           bytes_unlike(copied(amax), host.amax());
   }
 };
 

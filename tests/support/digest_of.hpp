@@ -3,8 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
-#include <vector>
 
 #include <nibble/quantized_matrix.hpp>
 
@@ -12,34 +10,31 @@
 
 namespace fixture {
 
+template <class Codes, class Scales, class Amax>
+std::uint64_t digest_of_bytes(Codes const& codes, Scales const& scales, Amax const& amax) {
+  corpus::digest digest;
+  auto const take = [&](auto const& values) {
+    std::size_t const size = values.size() * sizeof(values[0]);
+    digest.take(std::uint64_t{size});
+    auto const* const bytes = reinterpret_cast<std::uint8_t const*>(values.data());
+    for (std::size_t i = 0; i != size; ++i) digest.take(std::uint64_t{bytes[i]});
+  };
+  take(codes);
+  take(scales);
+  take(amax);
+  return digest.state;
+}
+
 /// Of a matrix in guarded device memory.
 template <class Guarded>
 std::uint64_t digest_of(Guarded const& matrix) {
-  corpus::digest digest;
-  for (std::vector<std::uint8_t> const& bytes :
-       {matrix.codes.inside(), matrix.scales.inside(), matrix.amax.inside()}) {
-    digest.take(std::uint64_t{bytes.size()});
-    for (std::uint8_t const byte : bytes) digest.take(std::uint64_t{byte});
-  }
-  return digest.state;
+  return digest_of_bytes(matrix.codes.inside(), matrix.scales.inside(), matrix.amax.inside());
 }
 
 /// The same of a host's matrix.
 template <class Block, class ScaleLayout>
 std::uint64_t digest_of(nibble::quantized_matrix<Block, ScaleLayout> const& matrix) {
-  struct bytes {
-    std::vector<std::uint8_t> held;
-    std::vector<std::uint8_t> const& inside() const { return held; }
-  };
-  auto const of = [](auto const& values) {
-    bytes result{std::vector<std::uint8_t>(values.size() * sizeof(values[0]))};
-    if (!values.empty()) std::memcpy(result.held.data(), values.data(), result.held.size());
-    return result;
-  };
-  struct {
-    bytes codes, scales, amax;
-  } const same{of(matrix.code_bytes()), of(matrix.scales()), of(matrix.amax())};
-  return digest_of(same);
+  return digest_of_bytes(matrix.code_bytes(), matrix.scales(), matrix.amax());
 }
 
 }  // namespace fixture
