@@ -25,8 +25,10 @@
 
 #include "nibble/arch/arithmetic.hpp"
 #include "nibble/arch/convert.hpp"
+#include "nibble/arch/e2m1.cuh"
 #include "nibble/arch/ptx.cuh"
 #include "nibble/bf16.hpp"
+#include "nibble/device/nearest.cuh"
 #include "nibble/e8m0.hpp"
 #include "nibble/fp16.hpp"
 #include "nibble/fp4_e2m1.hpp"
@@ -668,6 +670,74 @@ struct edge_words {
   }
 };
 
+/// Codes of one float under eight consecutive random bytes, byte `first` + i in nibble i: by addition,
+/// as policies do where there is no instruction.
+struct by_addition {
+  __device__ static bool takes(std::uint32_t) { return true; }
+  __device__ static std::uint32_t codes(float x, std::uint32_t first) {
+    float const values[8] = {x, x, x, x, x, x, x, x};
+    std::uint32_t random[8];
+    for (std::uint32_t i = 0; i < 8; ++i) random[i] = first + i;
+    unsigned char bytes[4];
+    nibble::arch::encode_e2m1_stochastic<8>(values, random, bytes);
+    return bytes[0] | std::uint32_t{bytes[1]} << 8 | std::uint32_t{bytes[2]} << 16 |
+           std::uint32_t{bytes[3]} << 24;
+  }
+};
+
+/// As the kernels do for numbers below 7 in magnitude.
+struct of_kernels {
+  __device__ static bool takes(std::uint32_t bits) { return (bits & 0x7FFF'FFFFu) < 0x40E0'0000u; }
+  __device__ static std::uint32_t codes(float x, std::uint32_t first) {
+    float const values[8] = {x, x, x, x, x, x, x, x};
+    std::uint32_t const four = first * 0x0101'0101u + 0x0302'0100u;  // no byte carries
+    return nibble::device::detail::stochastic_magnitudes(values, 1.0f, four, four + 0x0404'0404u) |
+           nibble::device::detail::signs_of(values);
+  }
+};
+
+/// Wrong: random bytes 2 k and 2 k + 1 change places. As many go up, but not the largest ones.
+struct exchanged {
+  __device__ static bool takes(std::uint32_t) { return true; }
+  __device__ static std::uint32_t codes(float x, std::uint32_t first) {
+    std::uint32_t const right = by_addition::codes(x, first);
+    return (right & 0x0F0F'0F0Fu) << 4 | (right >> 4 & 0x0F0F'0F0Fu);
+  }
+};
+
+/// As enumerate_words, all 256 bytes, eight at a time.
+template <class Coder>
+struct all_bytes {
+  grid codes;
+  __device__ outcome operator()(std::uint64_t i) const {
+    auto const bits = static_cast<std::uint32_t>(i);
+    if (!Coder::takes(bits)) return {0, 0};
+    auto const place = codes.find<8>(bits);
+    std::uint32_t ups = 0;
+    bool was_up = false, is_ordered = true;
+    for (std::uint32_t first = 0; first < 256; first += 8) {
+      std::uint32_t const eight = Coder::codes(float_from_bits(bits), first);
+      for (int k = 0; k < 8; ++k) {
+        std::uint32_t const code = eight >> (4 * k) & 15u;
+        bool const is_up = code == place.low + 1u;
+        is_ordered = is_ordered && (is_up || code == place.low) && (is_up || !was_up);
+        was_up = is_up;
+        ups += is_up ? 1 : 0;
+      }
+    }
+    return {(is_ordered ? ups : 0xFFFFu) << 16 | place.low,
+            place.fraction_bits << 16 | place.low};
+  }
+};
+
+/// Differs where an odd number of the 256 bytes go up.
+struct has_odd_share {
+  grid codes;
+  __device__ outcome operator()(std::uint64_t i) const {
+    return {codes.find<8>(static_cast<std::uint32_t>(i)).fraction_bits & 1u, 0};
+  }
+};
+
 void sweep_stochastic() {
   grid const e2m1 = upload_grid(oracle::e2m1);
   grid const e4m3 = upload_grid(oracle::e4m3);
@@ -680,6 +750,13 @@ void sweep_stochastic() {
   sweep("e4m3 stochastic<16>, edge words", every_float, edge_words<fp8_e4m3, 16>{e4m3});
   sweep("e2m1 stochastic<16>, all 65536 words a float", 1u << 18,
         all_words<fp4_e2m1, 16>{e2m1, 0x4001u});
+  sweep("e2m1 by addition, all 256 words a float", every_float, all_bytes<by_addition>{e2m1});
+  sweep("e2m1 of kernels, all 256 words a float below 7", every_float, all_bytes<of_kernels>{e2m1});
+  // A wrong encoder is told at every float where it is wrong.
+  auto const told = run(every_float, all_bytes<exchanged>{e2m1}).failures;
+  auto const wrong = run(every_float, has_odd_share{e2m1}).failures;
+  expect("two random bytes exchanged are told", wrong, told > wrong ? told - wrong : wrong - told);
+  expect("floats where that tells", wrong, wrong > 0 ? 0 : 1);
 }
 
 // --- Arithmetic: operands where rounding, subnormals, cancellation and specials matter
