@@ -92,7 +92,7 @@ TEST_CASE(
     codes.push_back(made.codes.inside());
     fixture::matrix<> expected_back(rows, columns);
     dequantize(expected.view(), expected_back.view(), on_host);
-    CHECK(fixture::bytes_unlike(back.inside(), expected_back.values) +
+    CHECK(fixture::bytes_unlike(back.inside(), expected_back.elements()) +
               !back.guards_hold() ==
           0);
     CHECK(fixture::bytes_unlike(tiles.inside(),

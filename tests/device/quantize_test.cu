@@ -38,7 +38,7 @@ int different_bytes(fixture::matrix<T> const& values, Quantizer const& q) {
   CHECK(device::dequantize(cuda::stream_ref{cudaStream_t{}}, out.view(), back_view, q) ==
         device::status::success);
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
-  return differences + fixture::bytes_unlike(fixture::copied(back), host_back.values);
+  return differences + fixture::bytes_unlike(fixture::copied(back), host_back.elements());
 }
 
 /// Contiguous and strided matrices, whole and ragged: every kernel that the launcher may choose.

@@ -36,6 +36,14 @@ struct matrix {
   T const& operator()(matrix_index i, matrix_index j) const {
     return values[static_cast<std::size_t>(i * row_step + j * column_step)];
   }
+  /// The elements, row after row: not what lies between them or behind the last one.
+  std::vector<T> elements() const {
+    std::vector<T> result;
+    for (matrix_index i = 0; i < rows; ++i) {
+      for (matrix_index j = 0; j < columns; ++j) result.push_back((*this)(i, j));
+    }
+    return result;
+  }
   nibble::matrix_view<T> view() { return view_of(values.data()); }
   nibble::matrix_view<T const> view() const { return view_of(values.data()); }
 
