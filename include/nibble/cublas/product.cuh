@@ -59,7 +59,8 @@ struct settings {
   void check(cublasStatus_t s) noexcept { is_good = is_good && s == CUBLAS_STATUS_SUCCESS; }
   template <class T>
   void set(cublasLtMatmulDescAttributes_t name, T const& value) noexcept {
-    check(cublasLtMatmulDescSetAttribute(&description, name, &value, sizeof(value)));
+    check(cublasLtMatmulDescSetAttribute(&description, name, static_cast<void const*>(&value),
+                                         sizeof(value)));
   }
   template <class T>
   void set(cublasLtMatmulPreferenceAttributes_t name, T const& value) noexcept {

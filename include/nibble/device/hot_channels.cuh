@@ -7,9 +7,7 @@
 #include "nibble/device/layer_product.cuh"
 #include "nibble/hot_channels.hpp"
 
-namespace nibble::device {
-
-namespace detail {
+namespace nibble::device::detail {
 
 struct keep_exactly {
   double* to;
@@ -162,6 +160,4 @@ requires(Recipe::channels::percent > 0) struct channel_step<Recipe, Mode> {
   }
 };
 
-}  // namespace detail
-
-}  // namespace nibble::device
+}  // namespace nibble::device::detail

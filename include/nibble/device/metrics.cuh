@@ -65,7 +65,7 @@ __device__ __forceinline__ void add_element(error_report& report, float value, f
 /// call it.
 [[nodiscard]] __device__ inline error_report sum_of_cta(error_report mine) {
   constexpr int warps = threads_per_block / 32;
-  __shared__ alignas(16) unsigned char storage[warps * sizeof(error_report)];
+  alignas(16) __shared__ unsigned char storage[warps * sizeof(error_report)];
   auto* const of_warp = reinterpret_cast<error_report*>(storage);
   for (unsigned step = 16; step > 0; step /= 2) {
     error_report other;

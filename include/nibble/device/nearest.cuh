@@ -6,9 +6,7 @@
 #include "nibble/arch/ptx.cuh"
 #include "nibble/detail/std.hpp"
 
-namespace nibble::device {
-
-namespace detail {
+namespace nibble::device::detail {
 
 /// The signs of 8 values, value i's in bit 4 i + 3.
 __device__ __forceinline__ std::uint32_t signs_of(float const* values) {
@@ -80,6 +78,4 @@ __device__ __forceinline__ std::uint32_t stochastic_magnitudes(float const* valu
   return even + odd * 16;
 }
 
-}  // namespace detail
-
-}  // namespace nibble::device
+}  // namespace nibble::device::detail

@@ -139,7 +139,7 @@ __global__ void __launch_bounds__(32 * few_warps, few_blocks<Tall, Wide>)
     matrix_index const row = first_row + o % tall, at_x = first_x + o / tall;
     if (row >= w.rows() || at_x >= x.extent(0)) continue;
     float sum = 0.0f;
-    for (int i = 0; i < few_warps; ++i) sum = arch::add(sum, partial[i][o / tall][o % tall]);
+    for (auto const& of_warp : partial) sum = arch::add(sum, of_warp[o / tall][o % tall]);
     sum = arch::multiply(sum, decoder::undo);
     float result = arch::multiply(alpha_of(w.amax_of(row, 0)), sum);
     if (e.beta != 0.0f) {

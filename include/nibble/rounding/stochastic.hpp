@@ -75,7 +75,7 @@ struct stochastic {
   }
 
  private:
-  static constexpr std::uint64_t per_call = 4 * (32 / Bits);
+  static constexpr std::uint64_t per_call = std::uint64_t{4} * (32 / Bits);
 };
 
 }  // namespace nibble::rounding
