@@ -6,12 +6,17 @@ mutate.py                       every mutant of every header in HEADERS
 mutate.py --only format/        of those whose path begins so
 mutate.py --list                prints the mutants and runs nothing
 mutate.py --log FILE            keeps verdicts there; what it says was killed is not run again
+mutate.py --together N          N mutants to a program, 1: each a program of its own
 mutate.py --self-test           finds a broken and an equivalent mutant in a small header of its own
 
 A mutant is killed when a static assertion or a test fails, a test crashes or runs ten times too long;
 it is invalid, and not counted, when the first error is another one. What survives must stand in
 survivors.txt with its reason, or the exit status is 1. Start a new log when a test is weakened or an
 edit of a header may have brought a mutant back to life: new tests only kill more.
+
+Most mutants are in the bodies of functions. Those are compiled together: a body becomes a switch over its
+mutants, and a variable of the environment says which of them a run is to take. Constant evaluation takes
+none. What no run of such a program notices is compiled alone, so that static assertions see it too.
 """
 import argparse
 import collections
@@ -106,6 +111,17 @@ ASSERTED = re.compile(r"error: .*(static assertion|static_assert|constant.expres
 
 FINAL = ("killed", "invalid")
 
+# Which of the mutants that were compiled together a run takes: 0 is none.
+CHOSEN = """#include <cstdlib>
+namespace nibble_mutation {
+inline int const chosen = std::getenv("NIBBLE_MUTANT") ? std::atoi(std::getenv("NIBBLE_MUTANT")) : 0;
+}
+#define NIBBLE_MUTANT (__builtin_is_constant_evaluated() ? 0 : ::nibble_mutation::chosen)
+"""
+SCOPE = re.compile(r"(?<!\w)(namespace|struct|class|union)\b(?![^{]*\))")
+FUNCTION = re.compile(r"\)\s*((const|noexcept|override)\s*|requires [\w:<>, ]*|-> [\w:<>, ]*)*$")
+LINES = 1000  # more than a header has: line 7005 of an error is the line 5 of mutant 7
+
 Mutant = collections.namedtuple("Mutant", "header start end text")
 
 
@@ -147,6 +163,47 @@ def mutants_of(header, text):
             if pattern is GUARD or not DECLARED.match(match.group(0)):
                 add(match.start(), match.end(), " ;")
     return sorted(found, key=lambda each: (each.start, each.end, each.text))
+
+
+def bodies_of(text):
+    """Where the bodies of functions begin and end, those that are not for constant evaluation alone."""
+    code = blanked(text)
+    found, head, at = [], 0, 0
+    while at < len(code):
+        if code[at] in ";}":
+            head = at + 1
+        elif code[at] == "{":
+            before = code[head:at].strip()
+            if not FUNCTION.search(before) and SCOPE.search(before):
+                head = at + 1
+            else:
+                depth, end = 0, at
+                while True:
+                    depth += {"{": 1, "}": -1}.get(code[end], 0)
+                    end += 1
+                    if depth == 0:
+                        break
+                if FUNCTION.search(before) and not re.search(r"\b(consteval|concept)\b", before):
+                    found.append((at, end))
+                at = head = end
+                continue
+        at += 1
+    return found
+
+
+def joined(text, numbered):
+    """The header with every mutant of numbered, (number, mutant) in bodies of functions, to choose from."""
+    out, at = [], 0
+    for start, end in bodies_of(text):
+        mine = [(number, each) for number, each in numbered if start < each.start and each.end < end]
+        if mine:
+            out.append(text[at:start] + "{ switch (NIBBLE_MUTANT) {\n")
+            for number, each in mine:
+                out.append(f"case {number}:\n#line {LINES * number}\n{text[start:each.start]}{each.text}"
+                           f"{text[each.end:end]} break;\n")
+            out.append(f"default:\n#line {text.count(chr(10), 0, start) + 1}\n{text[start:end]} }} }}")
+            at = end
+    return "".join(out) + text[at:]
 
 
 def name_of(mutant, text):
@@ -194,33 +251,70 @@ class Runner:
                         "-o", str(self.main)], check=True)
         # What no mutant changes is parsed once: it is half of what a small test takes.
         usual = work / "usual.hpp"
-        usual.write_text(USUAL)
+        usual.write_text(USUAL + CHOSEN)
         subprocess.run([self.compiler, *self.flags, "-x", "c++-header", str(usual), "-o",
                         f"{usual}.gch"], check=True)
         self.flags += ["-fmax-errors=1", "-include", str(usual)]
         self.usual = {}
 
-    def build_and_run(self, test, overlay, program):
-        """("passed" | "killed" | "invalid", seconds of the run)."""
+    def build(self, test, overlay, program):
+        """What the compiler says of a test of the headers in overlay, "" for nothing; None: it took too long."""
         command = [self.compiler, f"-I{overlay}", *self.flags,
                    str(ROOT / "tests" / f"{test}.cpp"), str(self.main), "-o", str(program), "-pthread"]
         try:
-            made = subprocess.run(command, capture_output=True, text=True, timeout=300, errors="replace")
+            made = subprocess.run(command, capture_output=True, text=True, timeout=600, errors="replace")
         except subprocess.TimeoutExpired:
-            return "killed", 0.0
-        if made.returncode != 0:
-            return ("killed" if ASSERTED.search(made.stderr) else "invalid"), 0.0
+            return None
+        return made.stderr or "?" if made.returncode != 0 else ""
+
+    def passes(self, test, program, number=0):
         most = int(10 * self.usual.get(test, 60)) + 2  # of processor time: other work must not kill
-        start = time.time()
         try:
             ran = subprocess.run([str(program), "--abort-after=1", "--test-case-exclude=*illion*",
                                   "--minimal"], capture_output=True, timeout=10 * most,
+                                 env={**os.environ, "NIBBLE_MUTANT": str(number)},
                                  preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (most, most)))
         except subprocess.TimeoutExpired:
-            return "killed", time.time() - start
-        finally:
-            program.unlink(missing_ok=True)
-        return ("passed" if ran.returncode == 0 else "killed"), time.time() - start
+            return False
+        return ran.returncode == 0
+
+    def build_and_run(self, test, overlay, program):
+        """("passed" | "killed" | "invalid", seconds of the run)."""
+        said = self.build(test, overlay, program)
+        if said != "":
+            return ("killed" if said is None or ASSERTED.search(said) else "invalid"), 0.0
+        start = time.time()
+        passed = self.passes(test, program)
+        program.unlink(missing_ok=True)
+        return ("passed" if passed else "killed"), time.time() - start
+
+    def noticed(self, mutants, text, test):
+        """Of mutants of one header, compiled together: those that a run of the test notices, and the others.
+        What does not compile is among neither."""
+        folder = self.work / "together"
+        target = folder / "nibble" / mutants[0].header
+        target.parent.mkdir(parents=True, exist_ok=True)
+        numbered = list(enumerate(mutants, 1))
+        program = folder / "program"
+        while numbered:
+            target.write_text(joined(text, numbered))
+            said = self.build(test, folder, program)
+            if said == "":
+                break
+            lines = [int(line) // LINES for line in re.findall(rf"{mutants[0].header}:(\d+):", said or "")]
+            wrong = [line for line in lines if line > 0]
+            # Whatever it is: what is left out is tried alone.
+            numbered = [each for each in numbered if wrong and each[0] != wrong[-1]]
+        found, others = [], []
+        if numbered:
+            start = os.times().children_user
+            if not self.passes(test, program):
+                sys.exit(f"{test} does not pass as it is, compiled with mutants of {mutants[0].header}")
+            self.usual[test] = max(os.times().children_user - start, 0.1)
+            for number, each in numbered:
+                (others if self.passes(test, program, number) else found).append(each)
+        subprocess.run(["rm", "-rf", str(folder)], check=True)
+        return found, others
 
     def measure(self, tests, jobs):
         def one(test):
@@ -276,6 +370,42 @@ def keyed(todo):
         yield mutant, text, tests, f"{name} | {seen[name]}"
 
 
+def note(arguments, verdict, key):
+    if arguments.log:
+        with open(arguments.log, "a", encoding="utf-8") as log:
+            log.write(f"{verdict} | {key}\n")
+
+
+def together(arguments, runner, todo, done, known, end):
+    """Enters into done what runs of programs of several mutants notice; the keys of listed ones that none does."""
+    settled = set()
+    for header in HEADERS:
+        mine = [each for each in todo if each[0].header == header and done.get(each[3]) not in FINAL]
+        if not mine:
+            continue
+        text, tests = mine[0][1:3]
+        inside = bodies_of(text)
+        mine = [each for each in sorted(mine) if any(start < each[0].start and each[0].end < stop for start, stop in inside)]
+        for test in tests:
+            left = []
+            for first in range(0, len(mine), arguments.together):
+                part = mine[first:first + arguments.together]
+                if time.time() > end:
+                    return settled
+                found, others = runner.noticed([each[0] for each in part], text, test)
+                for mutant, _, _, key in part:
+                    if mutant in found:
+                        done[key] = "killed"
+                        note(arguments, "killed", key)
+                left += [each for each in part if each[0] in others]
+            mine = left
+        settled |= {key for mutant, _, _, key in mine if reason_for(name_of(mutant, text), known)}
+        for mutant, _, _, key in mine:
+            if key not in settled:
+                print(f"not noticed together: {name_of(mutant, text)}", flush=True)
+    return settled
+
+
 def run(arguments):
     known = read_survivors(SURVIVORS)
     done = {}
@@ -301,16 +431,21 @@ def run(arguments):
     counts = collections.Counter()
     per_header = collections.defaultdict(collections.Counter)
     unexplained = []
+    settled = set()
     with tempfile.TemporaryDirectory() as folder:
         runner = Runner(arguments, pathlib.Path(folder))
-        runner.measure({test for _, _, tests, key in todo if done.get(key) not in FINAL
-                        for test in tests}, arguments.jobs)
         end = time.time() + arguments.seconds if arguments.seconds else float("inf")
+        if arguments.together > 1:
+            settled = together(arguments, runner, todo, done, known, end)
+        runner.measure({test for _, _, tests, key in todo if done.get(key) not in FINAL and key not in settled
+                        for test in tests}, arguments.jobs)
 
         def one(item):
             number, (mutant, text, tests, key) = item
             if done.get(key) in FINAL:
                 return mutant, text, key, done[key]
+            if key in settled:
+                return mutant, text, key, "survived"
             if time.time() > end:
                 return mutant, text, key, "not run"
             return mutant, text, key, runner.judge(mutant, text, number, tests)
@@ -325,9 +460,8 @@ def run(arguments):
                     if reason is None:
                         unexplained.append(name)
                     print(f"survived: {name} | {reason or 'NO REASON'}", flush=True)
-                if arguments.log and done.get(key) != verdict and verdict != "not run":
-                    with open(arguments.log, "a", encoding="utf-8") as log:
-                        log.write(f"{verdict} | {key}\n")
+                if done.get(key) != verdict and verdict != "not run":
+                    note(arguments, verdict, key)
     for header in sorted(per_header):
         each = per_header[header]
         print(f"{header}: {each['killed']} killed, {each['survived']} survived, "
@@ -349,6 +483,21 @@ def self_test():
                 "x.hpp | return a + 10; | return a + 9;"]
     if sorted(names) != sorted(expected):
         print("self-test: the mutants are", *names, sep="\n  ")
+        return 1
+    # A constructor's list, a class, a concept and what only constant evaluation calls are no bodies here.
+    held = ("namespace a {\ntemplate <class T>\nstruct s {\n  int x{1};\n  s() : x(2) { x += 3; }\n"
+            "  int f() const noexcept requires(4 > 3) { return [] { return 5; }(); }\n};\n"
+            "template <class T>\nconcept c = requires(T t) { t + 6; };\n"
+            "consteval int g(int a) { return a + 7; }\n}\n")
+    bodies = [held[start:end] for start, end in bodies_of(held)]
+    if bodies != ["{ x += 3; }", "{ return [] { return 5; }(); }"]:
+        print("self-test: the bodies are", *bodies, sep="\n  ")
+        return 1
+    first = next(each for each in mutants_of("x.hpp", held) if each.text == "-=")
+    whole = joined(held, [(2, first)])
+    if whole != held.replace(bodies[0], "{ switch (NIBBLE_MUTANT) {\ncase 2:\n#line 2000\n{ x -= 3; } break;\n"
+                             "default:\n#line 5\n{ x += 3; } } }"):
+        print("self-test: compiled together it is", whole, sep="\n")
         return 1
     for header, tests in HEADERS.items():
         missing = [path for path in [ROOT / "include/nibble" / header,
@@ -375,6 +524,7 @@ def main():
     parser.add_argument("--only", action="append", help="headers whose path begins so")
     parser.add_argument("--names", help="a file of mutants' names, as --list prints them: only these")
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--together", type=int, default=96, help="mutants to a program")
     parser.add_argument("--self-test", action="store_true")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seconds", type=float, help="begin no mutant after so many")

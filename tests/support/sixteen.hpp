@@ -21,10 +21,11 @@ struct sixteen {
         case 1:
           break;  // any float
         case 2:
-          bits |= 0x7F80'0000u;  // infinity or NaN
+          bits = (bits & 7) != 0 ? bits | 0x7F80'0000u
+                                 : bits >> 31 << 31 | 0x7F80'0000u;  // NaN or infinity
           break;
         case 3:
-          bits &= 0x807F'FFFFu;  // zero or subnormal
+          bits &= (bits & 7) != 0 ? 0x807F'FFFFu : 0x8000'0000u;  // subnormal or zero
           break;
         case 4:  // a multiple of 1/4 up to 8, which every tie is, or a float beside it
           bits = std::bit_cast<std::uint32_t>(static_cast<float>(bits >> 16 & 31) / 4) +

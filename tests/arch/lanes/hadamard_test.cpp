@@ -27,7 +27,10 @@ bool transforms_alike(std::uint64_t i, bool to_bf16) {
   fenced<float, N> together;
   float alone[N];
   for (std::size_t k = 0; k != N; ++k) {
-    together.values[k] = alone[k] = sixteen(i * 8 + k / 16).values[k % 16];
+    auto bits = std::bit_cast<std::uint32_t>(sixteen(i * 8 + k / 16).values[k % 16]);
+    // One NaN is a row of them: three of four rows have no exponent that large.
+    if (i % 4 != 0) bits &= 0xBFFF'FFFFu;
+    together.values[k] = alone[k] = std::bit_cast<float>(bits);
   }
   float const factor = nibble::transform::hadamard<N>::factor;
   lanes::hadamard(together.values, factor, to_bf16);
@@ -44,7 +47,8 @@ bool transforms_alike(std::uint64_t i, bool to_bf16) {
   for (std::size_t k = 0; k != N; ++k) {
     float const scaled = arch::multiply(alone[k], factor);
     float const expected = to_bf16 ? static_cast<float>(nibble::bf16(scaled)) : scaled;
-    if (!same(together.values[k], expected)) {
+    bool const is_the_nan = std::bit_cast<std::uint32_t>(together.values[k]) == 0x7FFF'0000u;
+    if (!same(together.values[k], expected) || (to_bf16 && expected != expected && !is_the_nan)) {
       return false;
     }
   }
