@@ -188,7 +188,9 @@ inline std::uint64_t header_size_of(std::string_view start, std::uint64_t file_s
   using namespace safetensors_detail;
   std::uint64_t size = 0;
   if (start.size() < 8) refuse("shorter than its length field");
-  for (std::size_t i = 8; i-- > 0;) size = size << 8 | static_cast<std::uint8_t>(start[i]);
+  for (std::size_t i = 0; i < 8; ++i) {
+    size |= std::uint64_t{static_cast<std::uint8_t>(start[i])} << 8 * i;
+  }
   if (size > (100u << 20) || size > file_size - 8) refuse("the header is too long");
   return size;
 }

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Builds the fuzz targets and lets each start from its kept corpus.
 #
-#   run.sh [--seconds N] [--corpus FOLDER] [--build FOLDER] [--include FOLDER]... [TARGET...]
+#   run.sh [--seconds N] [--corpus FOLDER] [--build FOLDER] [--include FOLDER]... [--integer] [TARGET...]
 #
 # --seconds  for each target (default: 60); 0 only runs the corpus
 # --corpus   where new inputs that reach new code are kept (default: a temporary folder)
 # --include  a folder of system headers: CCCL, Eigen, nlohmann-json
+# --integer  with clang's integer sanitizers instead: what wraps or narrows elsewhere than wraps.txt says fails
 #
 # With clang++ (CLANGXX names another) each target is linked with libFuzzer, the address and the
 # undefined-behaviour sanitizer. Exit 77 where there is no libFuzzer.
@@ -15,12 +16,13 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$here/../..
 seconds=60 found= build=
 clang=${CLANGXX:-clang++}
-includes=() targets=()
+includes=() targets=() sanitizers=(-fsanitize=fuzzer,address,undefined)
 while [ $# -gt 0 ]; do
   case $1 in
     --seconds) seconds=$2; shift ;;
     --corpus) found=$2; shift ;;
     --build) build=$2; shift ;;
+    --integer) sanitizers=(-fsanitize=fuzzer,integer,implicit-conversion "-fsanitize-ignorelist=$here/wraps.txt") ;;
     --include) includes+=(-isystem "$2"); shift ;;
     *) targets+=("$1") ;;
   esac
@@ -31,7 +33,7 @@ trap 'rm -rf "$work"' EXIT
 [ -n "$build" ] || build=$work/build
 mkdir -p "$build"
 
-fuzzer=(-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all)
+fuzzer=("${sanitizers[@]}" -fno-sanitize-recover=all)
 printf '#include <cstdint>\n#include <cstddef>\nextern "C" int LLVMFuzzerTestOneInput(std::uint8_t const*, std::size_t) { return 0; }\n' \
   > "$work/probe.cpp"
 if ! "$clang" "${fuzzer[@]}" "$work/probe.cpp" -o "$work/probe" > "$work/probe.log" 2>&1; then
