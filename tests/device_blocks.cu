@@ -3,7 +3,7 @@
 // quantizers. The values are made on the device, ties first; the host's bytes are those of its own
 // whole-matrix functions, on all cores.
 //
-//   nvcc -std=c++20 -O3 -arch=sm_90a -Xcompiler=-march=native -Iinclude tests/device_blocks.cu && ./a.out [millions]
+//   nvcc -std=c++20 -O3 -arch=sm_90a -Xcompiler=-march=native -Iinclude -Itests tests/device_blocks.cu && ./a.out [millions]
 //
 // Compares about so many million blocks (4 without an argument) and prints a line a quantizer; exits with
 // 1 where a byte differs and with 77 without a GPU.
@@ -19,6 +19,8 @@
 #include <nibble/device/quantize_both.cuh>
 #include <nibble/nibble.cuh>
 #include <nibble/quantize_both.hpp>
+
+#include "support/generated_blocks.cuh"
 
 namespace {
 
@@ -46,59 +48,6 @@ T* on_host(matrix_index count) {
   require(cudaMallocHost(&memory, static_cast<std::size_t>(count) * sizeof(T)) == cudaSuccess,
           "host memory");
   return static_cast<T*>(memory);
-}
-
-/// Blocks of 16 of four kinds in turn: a largest value, and values that its scale puts at a tie between
-/// two codes or next to one; small whole numbers, of which sums and differences tie; many magnitudes; and
-/// bit patterns of every kind. `along` is how many elements apart the values of a block lie.
-__global__ void fill(bf16* values, matrix_index rows, matrix_index columns, float amax,
-                     std::uint64_t seed, bool is_down) {
-  using q = quantizer<>;
-  random::philox4x32<7> const source{seed, 0};
-  auto const factors = q::prepare({amax});
-  matrix_index const blocks = rows * columns / 16, step = is_down ? columns : 1;
-  for (matrix_index b = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x;
-       b < blocks; b += static_cast<matrix_index>(gridDim.x) * blockDim.x) {
-    matrix_index const first = is_down ? b / columns * 16 * columns + b % columns : b * 16;
-    std::uint32_t bits[16];
-    for (int i = 0; i < 4; ++i) {
-      auto const words = source(static_cast<std::uint64_t>(4 * b + i));
-      for (int j = 0; j < 4; ++j) bits[4 * i + j] = words.value[j];
-    }
-    auto const uniform = [&](int i) {  // [-1, 1)
-      return static_cast<float>(static_cast<int>(bits[i])) * 0x1p-31f;
-    };
-    bf16 made[16];
-    int const kind = static_cast<int>(b % 8);
-    if (kind < 5) {
-      float const largest =
-          static_cast<float>(bf16(amax * uniform(0) * exp2f(-static_cast<float>(bits[0] & 15u))));
-      auto const chosen = q::scaling_type::choose_for<nvfp4_block>(fabsf(largest), factors);
-      float const ties[8] = {0.25f, 0.75f, 1.25f, 1.75f, 2.5f, 3.5f, 5.0f, 6.0f};
-      for (int i = 0; i < 16; ++i) {
-        float const tie = ties[bits[i] & 7u] / chosen.encode;
-        auto const near = static_cast<std::uint16_t>(bf16(tie).bits() + (bits[i] >> 3 & 3u) - 1);
-        made[i] = bf16::from_bits(static_cast<std::uint16_t>(near ^ (bits[i] >> 5 & 1u) << 15));
-      }
-      made[bits[1] >> 28] = bf16(largest);
-    } else if (kind == 5) {
-      for (int i = 0; i < 16; ++i) {
-        made[i] = bf16(static_cast<float>(static_cast<int>(bits[i] % 33u) - 16) * amax * 0x1p-8f);
-      }
-    } else if (kind == 6) {
-      for (int i = 0; i < 16; ++i) {
-        made[i] = bf16(amax * uniform(i) * exp2f(-static_cast<float>(bits[i] & 31u)));
-      }
-    } else {
-      for (int i = 0; i < 16; ++i) {
-        auto const any = static_cast<std::uint16_t>(bits[i]);
-        // Few NaNs and infinities, or every block would be of the rare kind.
-        bool const is_rare = (any & 0x7F80u) == 0x7F80u && bits[i] >> 16 & 7u;
-        made[i] = bf16::from_bits(static_cast<std::uint16_t>(is_rare ? any & 0xBFFFu : any));
-      }
-    }
-    for (int i = 0; i < 16; ++i) values[first + i * step] = made[i];
-  }
 }
 
 constexpr matrix_index edge = 4096;
@@ -163,7 +112,7 @@ void compare(char const* name, int times, Rows const& q_rows, Columns const& q_c
       host_in(memory.host, {matrix_extents(edge, edge), strides});
   for (int i = 0; i < times; ++i) {
     float const amax = amaxes[i % static_cast<int>(std::size(amaxes))];
-    fill<<<2048, 256>>>(memory.device, edge, edge, amax,
+    fixture::fill_blocks<<<2048, 256>>>(memory.device, edge, edge, amax,
                         static_cast<std::uint64_t>(1000 * i) + compared, i % 2 != 0);
     require(cudaMemcpy(memory.host, memory.device, sizeof(bf16) * edge * edge, cudaMemcpyDefault) ==
                 cudaSuccess,

@@ -8,11 +8,21 @@
 #include <cstdint>
 #include <cstdlib>
 
+#if defined(__CUDACC__)
+#include <cuda/std/bit>
+#endif
+
 namespace oracle {
 
 __extension__ typedef unsigned __int128 wide;
 
-constexpr int width(std::uint64_t value) { return static_cast<int>(std::bit_width(value)); }
+constexpr int width(std::uint64_t value) {
+#if defined(__CUDACC__)  // which makes a trap of std::bit_width in a kernel
+  return static_cast<int>(cuda::std::bit_width(value));
+#else
+  return static_cast<int>(std::bit_width(value));
+#endif
+}
 
 constexpr int width(wide value) {
   auto const high = static_cast<std::uint64_t>(value >> 64);
@@ -150,7 +160,8 @@ constexpr std::uint32_t round_to_binary32(bool negative, Word significand, int e
       ++kept;
   }
   std::uint32_t const magnitude = (static_cast<std::uint32_t>(quantum + 149) << 23) + kept;
-  return sign | std::min(magnitude, infinity_bits);
+  // Not std::min, whose reference to a constant no kernel can follow.
+  return sign | (magnitude < infinity_bits ? magnitude : infinity_bits);
 }
 
 constexpr std::uint32_t round_to_binary32(dyadic const& value) {
