@@ -130,7 +130,7 @@ TEST_CASE("exact products of 2000 shapes are the host's, byte for byte") {
   if (!fixture::has_device()) return;
   oracle::bit_source random(11);
   int wrong = 0;
-  for (int i = 0; i < 2000; ++i) {
+  for (int i = 0; i < fixture::times(2000); ++i) {
     extents const s{1 + random.below(40), 1 + random.below(40), random.below(90)};
     wrong += i % 2 == 0 ? mismatches<product::exact, quantizer<>>(s, random.below(1u << 30))
                         : mismatches<product::exact, quantizer<>, tiled>(s, random.below(1u << 30));

@@ -75,7 +75,7 @@ int different_runs(fixture::matrix<> const& host, three_ways const& in, Quantize
     CHECK(device::quantize(on, in.view(0), out.view(), q) == ok);
   });
   int different = 0;
-  for (int run = 0; run != 100; ++run) {
+  for (int run = 0; run != fixture::times(100); ++run) {
     for (int way = 0; way != 3; ++way) {
       stream const& on = streams[run % 2];
       CHECK(device::quantize(on, in.view(way), out.view(), q) == ok);
