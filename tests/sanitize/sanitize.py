@@ -6,9 +6,9 @@ sanitize.py BUILD_FOLDER [--jobs N] [--seconds S] [--tools LIST] [--only TEXT] [
 sanitize.py --self-test
 
 The test cases of one source file are one run of each tool, those of slow files one each; N runs at a
-time. Cases named in too_large.txt are left out. First planted.cu is compiled and each tool must report its fault. Prints
-one line a program and tool, then a total. Exit status 1 where a tool reports something, a test
-fails, a run takes longer than S seconds, ends without its summary or runs another number of cases,
+time. Cases named in too_large.txt are left out. First planted.cu is compiled and each tool must report
+its fault. Prints one line a program and tool, then a total. Exit status 1 where a tool reports something,
+a test fails, a run takes longer than S seconds, ends without its summary or runs another number of cases,
 or a planted fault is not seen.
 """
 import argparse
@@ -43,7 +43,8 @@ REPORTS = re.compile(r"^========= (?:ERROR SUMMARY: (\d+) errors?|RACECHECK SUMM
 
 def programs_in(folder):
     """The device test programs that were built."""
-    return sorted(path for path in folder.rglob("test_*_device") if path.is_file() and os.access(path, os.X_OK))
+    found = [*folder.rglob("test_*_device"), *folder.rglob("device_recipes")]
+    return sorted(path for path in found if path.is_file() and os.access(path, os.X_OK))
 
 
 def cases_of(program):
