@@ -6,6 +6,7 @@
 #include "nibble/device/amax.cuh"
 #include "nibble/device/dequantize.cuh"
 #include "nibble/device/grouped.cuh"
+#include "nibble/device/grouped_columns.cuh"
 #include "nibble/device/metrics.cuh"
 #include "nibble/device/quantize.cuh"
 #include "nibble/device/quantize_both.cuh"

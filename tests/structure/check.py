@@ -39,6 +39,7 @@ FILES = {
     "view": Level(4, "view", False, True),
     "part": Level(4, "view", False, True),
     "grouped_view": Level(4, "view", False, True),
+    "grouped_columns_view": Level(4, "view", False, True),
     "quantizer": Level(5, "quantizer", False, False),
     "nibble.hpp": Level(5, "umbrella", False, False),
     "matrix": Level(6, "umbrella", False, False),
