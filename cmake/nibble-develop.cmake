@@ -36,6 +36,13 @@ endif()
 set(NIBBLE_TEST_ARCHITECTURE 90a CACHE STRING
   "The architecture that device tests, benchmarks and the larger examples are built for")
 
+# Where it ends in -virtual no GPU runs what is built: all device code at -O1, its host's half at -O0, which
+# takes half the time.
+if(NIBBLE_TEST_ARCHITECTURE MATCHES "-virtual$")
+  string(REPLACE "-O3" "-Xcicc=-O1 -Xptxas=-O1 -Xcompiler=-O0" CMAKE_CUDA_FLAGS_RELEASE
+    "${CMAKE_CUDA_FLAGS_RELEASE}")
+endif()
+
 # CUDA's own headers serve host code too: its number formats are compared with.
 find_path(NIBBLE_CUDA_HEADERS cuda_fp4.h
   HINTS ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES} ENV CUDA_PATH ENV CUDA_HOME /usr/local/cuda
@@ -257,6 +264,12 @@ function(nibble_add_programs folder)
       "${CMAKE_CURRENT_BINARY_DIR}/${folder}")
     if(folder STREQUAL "bench" OR name MATCHES "_on_device$|^(nccl|fused)_|^mma_atom$")
       set_target_properties(${name} PROPERTIES CUDA_ARCHITECTURES "${NIBBLE_TEST_ARCHITECTURE}")
+    elseif(NIBBLE_TEST_ARCHITECTURE MATCHES "-virtual$")  # a target for each way through the code
+      if(name STREQUAL "blackwell_gemm")
+        set_target_properties(${name} PROPERTIES CUDA_ARCHITECTURES 100a)
+      elseif(name STREQUAL "custom_gemm")
+        set_target_properties(${name} PROPERTIES CUDA_ARCHITECTURES "${NIBBLE_TEST_ARCHITECTURE};120a")
+      endif()
     endif()
     if(NIBBLE_NATIVE)
       target_compile_options(${name} PRIVATE
