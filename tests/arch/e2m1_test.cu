@@ -38,12 +38,10 @@ TEST_CASE("codes by addition equal the integer encoder around every tie, for eve
   for (std::uint32_t bits = 0x3D80'0000u; bits < 0x40E0'0000u; bits += 0x1'F123u) {
     values.push_back(nibble::detail::float_from_bits(bits));
   }
-  thrust::device_vector<float> const in(values.begin(), values.end());
-  thrust::device_vector<unsigned> nearest(values.size()), wrong(values.size());
+  fixture::device_vector<float> const in(values.begin(), values.end());
+  fixture::device_vector<unsigned> nearest(values.size()), wrong(values.size());
   auto const count = static_cast<int>(values.size());
-  encode<<<(count + 255) / 256, 256>>>(thrust::raw_pointer_cast(in.data()),
-                                       thrust::raw_pointer_cast(nearest.data()),
-                                       thrust::raw_pointer_cast(wrong.data()), count);
+  encode<<<(count + 255) / 256, 256>>>(in.data(), nearest.data(), wrong.data(), count);
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   auto const codes = fixture::copied(nearest), differences = fixture::copied(wrong);
   int different = 0;

@@ -19,13 +19,14 @@ using device::status;
 int entry(int seed, int i, int k) { return (i * 7 + k * 5 + seed * 3 + i * k) % 17 - 8; }
 
 template <class T>
-T* raw(thrust::device_vector<T>& v) {
-  return thrust::raw_pointer_cast(v.data());
+T* raw(fixture::device_vector<T>& v) {
+  return v.data();
 }
 
 /// rows x depth as T, k by k or turned.
 template <class T, class Make>
-thrust::device_vector<T> filled(int seed, int rows, int depth, int pitch, bool is_turned, Make const& make) {
+fixture::device_vector<T> filled(int seed, int rows, int depth, int pitch, bool is_turned,
+                                 Make const& make) {
   std::vector<T> host(static_cast<std::size_t>(pitch * (is_turned ? depth : rows)), make(3));
   for (int i = 0; i < rows; ++i) {
     for (int k = 0; k < depth; ++k) {
@@ -56,15 +57,15 @@ TEST_CASE("bf16 operands, straight or turned: alpha A B^T + beta D + bias") {
   if (!fixture::has_device()) return;
   cublas::handle const handle;
   REQUIRE(handle.state() == status::success);
-  thrust::device_vector<std::uint8_t> workspace(cublas::workspace_bytes);
+  fixture::device_vector<std::uint8_t> workspace(cublas::workspace_bytes);
   int const rows = 21, columns = 40, depth = 48;
   for (bool const turn_a : {false, true}) {
     for (bool const turn_b : {false, true}) {
       for (bool const is_float : {false, true}) {
         auto a = filled<bf16>(1, rows, depth, turn_a ? 24 : 64, turn_a, as_bf16);
         auto b = filled<bf16>(2, columns, depth, 48, turn_b, as_bf16);
-        thrust::device_vector<float> scalars(2), bias(40), out(21 * 48, 6.0f);
-        thrust::device_vector<bf16> narrow(21 * 48, as_bf16(6));
+        fixture::device_vector<float> scalars(2), bias(40), out(21 * 48, 6.0f);
+        fixture::device_vector<bf16> narrow(21 * 48, as_bf16(6));
         scalars[0] = 0.5f, scalars[1] = 2.0f;
         for (int j = 0; j < columns; ++j) bias[static_cast<std::size_t>(j)] = static_cast<float>(j);
         cublas::product p{};
@@ -99,10 +100,10 @@ TEST_CASE("bf16 operands, straight or turned: alpha A B^T + beta D + bias") {
 TEST_CASE("int8 operands give int32 sums") {
   if (!fixture::has_device()) return;
   cublas::handle const handle;
-  thrust::device_vector<std::uint8_t> workspace(cublas::workspace_bytes);
+  fixture::device_vector<std::uint8_t> workspace(cublas::workspace_bytes);
   auto const as_int8 = [](int value) { return static_cast<std::int8_t>(value * 15); };
   auto a = filled<std::int8_t>(1, 16, 96, 112, false, as_int8), b = filled<std::int8_t>(2, 32, 96, 96, false, as_int8);
-  thrust::device_vector<std::int32_t> out(16 * 48, -1);
+  fixture::device_vector<std::int32_t> out(16 * 48, -1);
   cublas::product p{};
   p.what = cublas::elements::int8;
   p.rows = 16, p.columns = 32, p.depth = 96;

@@ -17,11 +17,10 @@ using per_row =
 
 template <class Quantizer>
 std::vector<float> amaxes_of(fixture::matrix<float> const& values) {
-  thrust::device_vector<float> const in(values.values.begin(), values.values.end());
+  fixture::device_vector<float> const in(values.values.begin(), values.values.end());
   auto const view = values.view();
   cuda::std::array<nibble::matrix_index, 2> const strides{view.stride(0), view.stride(1)};
-  nibble::matrix_view<float const> const on_device(thrust::raw_pointer_cast(in.data()),
-                                                   {view.extents(), strides});
+  nibble::matrix_view<float const> const on_device(in.data(), {view.extents(), strides});
   fixture::device_matrix<Quantizer, cuda::std::layout_right> out(
       nibble::shape_for<Quantizer>(values.rows, values.columns));
   CHECK(nibble::device::find_amax(cuda::stream_ref{cudaStream_t{}}, on_device, out.view(), Quantizer{}) ==

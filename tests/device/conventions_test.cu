@@ -27,14 +27,13 @@ template <class Quantizer>
 int differences() {
   auto const values = fixture::blocks_of_sixteen();
   std::size_t const blocks = values.size() / 16;
-  thrust::device_vector<float> const in(values.begin(), values.end());
-  thrust::device_vector<nvfp4_block> out(blocks);
-  thrust::device_vector<float> back(values.size());
+  fixture::device_vector<float> const in(values.begin(), values.end());
+  fixture::device_vector<nvfp4_block> out(blocks);
+  fixture::device_vector<float> back(values.size());
   int differ = 0;
   for (float const amax : {0.0f, 1e-38f, 1e-5f, 0.375f, 6.0f, 4.5f, 2688.0f, 3e38f}) {
-    quantize_blocks<Quantizer><<<static_cast<unsigned>(blocks / 64), 64>>>(
-        thrust::raw_pointer_cast(in.data()), amax, thrust::raw_pointer_cast(out.data()),
-        thrust::raw_pointer_cast(back.data()));
+    quantize_blocks<Quantizer>
+        <<<static_cast<unsigned>(blocks / 64), 64>>>(in.data(), amax, out.data(), back.data());
     REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
     auto const made = fixture::copied(out);
     auto const numbers = fixture::copied(back);

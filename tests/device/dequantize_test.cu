@@ -18,16 +18,15 @@ TEST_CASE("results in bf16 are the host's, and another shape is refused") {
   fixture::matrix<bf16> expected(48, 64);
   dequantize(quantized(values.view(), q{}).view(), expected.view(), q{});
 
-  thrust::device_vector<float> const in(values.values.begin(), values.values.begin() + 48 * 64);
-  auto const on_device = *make_matrix_view(
-      cuda::std::span<float const>(thrust::raw_pointer_cast(in.data()), in.size()), 48, 64);
+  fixture::device_vector<float> const in(values.values.begin(), values.values.begin() + 48 * 64);
+  auto const on_device =
+      *make_matrix_view(cuda::std::span<float const>(in.data(), in.size()), 48, 64);
   fixture::device_matrix<q, cuda::std::layout_right> out(shape_for<q>(48, 64));
   cuda::stream_ref const stream{cudaStream_t{}};
   REQUIRE(device::quantize(stream, on_device, out.view(), q{}) == device::status::success);
 
-  thrust::device_vector<bf16> back(48 * 64);
-  auto const view = *make_matrix_view(
-      cuda::std::span<bf16>(thrust::raw_pointer_cast(back.data()), back.size()), 48, 64);
+  fixture::device_vector<bf16> back(48 * 64);
+  auto const view = *make_matrix_view(cuda::std::span<bf16>(back.data(), back.size()), 48, 64);
   CHECK(device::dequantize(stream, out.view(), view, q{}) == device::status::success);
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   auto const got = fixture::copied(back);
@@ -35,8 +34,7 @@ TEST_CASE("results in bf16 are the host's, and another shape is refused") {
   for (std::size_t i = 0; i < got.size(); ++i) differences += got[i].bits() != expected.values[i].bits();
   CHECK(differences == 0);
 
-  auto const narrow = *make_matrix_view(
-      cuda::std::span<bf16>(thrust::raw_pointer_cast(back.data()), back.size()), 48, 48);
+  auto const narrow = *make_matrix_view(cuda::std::span<bf16>(back.data(), back.size()), 48, 48);
   CHECK(device::dequantize(stream, out.view(), narrow, q{}) == device::status::shape_mismatch);
 }
 
@@ -46,9 +44,8 @@ TEST_CASE("a part that ends inside a transform is refused, but in the domain of 
   using wide = quantizer<nvfp4_block, scaling::amax<>, rounding::nearest_even, transform::hadamard<128>>;
   fixture::device_matrix<wide, cuda::std::layout_right> whole(shape_for<wide>(16, 128));
   auto const inside = *part(whole.view(), 0, 0, 16, 16);
-  thrust::device_vector<float> back(16 * 16);
-  auto const view = *make_matrix_view(
-      cuda::std::span<float>(thrust::raw_pointer_cast(back.data()), back.size()), 16, 16);
+  fixture::device_vector<float> back(16 * 16);
+  auto const view = *make_matrix_view(cuda::std::span<float>(back.data(), back.size()), 16, 16);
   cuda::stream_ref const stream{cudaStream_t{}};
   CHECK(device::dequantize(stream, inside, view, wide{}) == device::status::shape_mismatch);
   CHECK(device::dequantize(stream, inside, view, wide{}, domain::transformed) ==

@@ -39,18 +39,18 @@ TEST_CASE("three balanced digits make every code times scale, and NaN scales are
   if (!fixture::has_device()) return;
   auto const host = every_product();
   fixture::device_matrix<q, cuda::std::layout_right> on_device(host.shape());
-  on_device.codes.assign(host.code_bytes().begin(), host.code_bytes().end());
+  fixture::transfer(host.code_bytes().begin(), host.code_bytes().end(), on_device.codes.begin());
   std::vector<std::uint8_t> scales;
   for (auto const s : host.scales()) scales.push_back(s.bits());
-  on_device.scale_bytes.assign(scales.begin(), scales.end());
+  fixture::transfer(scales.begin(), scales.end(), on_device.scale_bytes.begin());
 
   matrix_index const depth = 256 * 16, rows = 32;  // 16 rows of padding
-  thrust::device_vector<std::int8_t> digits(static_cast<std::size_t>(rows * depth * 3), std::int8_t{99});
-  thrust::device_vector<std::uint8_t> is_nan(32, std::uint8_t{0});
+  fixture::device_vector<std::int8_t> digits(static_cast<std::size_t>(rows * depth * 3),
+                                             std::int8_t{99});
+  fixture::device_vector<std::uint8_t> is_nan(32, std::uint8_t{0});
   for (bool const reversed : {false, true}) {
     auto const launch = [&](auto kernel) {
-      kernel<<<40, 256>>>(on_device.view(), thrust::raw_pointer_cast(digits.data()),
-                          thrust::raw_pointer_cast(is_nan.data()), rows, depth);
+      kernel<<<40, 256>>>(on_device.view(), digits.data(), is_nan.data(), rows, depth);
     };
     using view = quantized_view<nvfp4_block>;
     if (reversed) {
@@ -104,14 +104,13 @@ TEST_CASE("sums of five weights and of earlier chunks are added in 64 bits and r
       want[static_cast<std::size_t>(c)] += static_cast<std::int64_t>(value) * (std::int64_t{1} << (8 * w));
     }
   }
-  thrust::device_vector<std::int32_t> p(planes.begin(), planes.end());
-  thrust::device_vector<std::int64_t> before(carried.begin(), carried.end()), units(4);
-  thrust::device_vector<std::uint8_t> none(4, std::uint8_t{0}), third(4, std::uint8_t{0});
-  thrust::device_vector<float> rounded(4);
+  fixture::device_vector<std::int32_t> p(planes.begin(), planes.end());
+  fixture::device_vector<std::int64_t> before(carried.begin(), carried.end()), units(4);
+  fixture::device_vector<std::uint8_t> none(4, std::uint8_t{0}), third(4, std::uint8_t{0});
+  fixture::device_vector<float> rounded(4);
   third[2] = 1;
-  put_together<<<1, 1>>>({thrust::raw_pointer_cast(p.data()), 4, 4, thrust::raw_pointer_cast(before.data()),
-                          thrust::raw_pointer_cast(none.data()), thrust::raw_pointer_cast(third.data())},
-                         thrust::raw_pointer_cast(units.data()), thrust::raw_pointer_cast(rounded.data()));
+  put_together<<<1, 1>>>({p.data(), 4, 4, before.data(), none.data(), third.data()}, units.data(),
+                         rounded.data());
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   for (std::size_t i = 0; i < 4; ++i) {
     CHECK(units[i] == want[i]);

@@ -44,15 +44,15 @@ TEST_CASE("alpha is the exact product's where one amax covers each operand") {
   if (!fixture::has_device()) return;
   using q = quantizer<>;
   using row = quantizer<nvfp4_block, scaling::amax<scaling::tile::row, tensor_scale::per_row<>>>;
-  thrust::device_vector<float> amax(2), out(2);
+  fixture::device_vector<float> amax(2), out(2);
   amax[0] = 7.5f, amax[1] = 0.8125f;
   auto const at = [&](int i) {
-    return *make_matrix_view(cuda::std::span<float>(thrust::raw_pointer_cast(amax.data()) + i, 1), 1, 1);
+    return *make_matrix_view(cuda::std::span<float>(amax.data() + i, 1), 1, 1);
   };
-  parts::write_scalars<q, q><<<1, 1>>>(at(0), at(1), 3.0f, 0.5f, thrust::raw_pointer_cast(out.data()));
+  parts::write_scalars<q, q><<<1, 1>>>(at(0), at(1), 3.0f, 0.5f, out.data());
   CHECK(out[0] == fold_alpha<q, q>(3.0f, {7.5f}, {0.8125f}));
   CHECK(out[1] == 0.5f);
   // A's rows were decoded under their own amaxes: only B's is left.
-  parts::write_scalars<row, q><<<1, 1>>>(at(0), at(1), 3.0f, 0.0f, thrust::raw_pointer_cast(out.data()));
+  parts::write_scalars<row, q><<<1, 1>>>(at(0), at(1), 3.0f, 0.0f, out.data());
   CHECK(out[0] == arch::multiply(3.0f, q::prepare({0.8125f}).decode));
 }

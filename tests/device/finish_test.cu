@@ -25,13 +25,13 @@ int mismatches(matrix_index row_step, matrix_index column_step, matrix_index row
                matrix_index row, matrix_index column) {
   fixture::matrix<T> before(40, 60, row_step, column_step);
   for (auto& v : before.values) v = static_cast<T>(3.25f);
-  thrust::device_vector<T> out(before.values.begin(), before.values.end());
-  thrust::device_vector<float> bias(60);
+  fixture::device_vector<T> out(before.values.begin(), before.values.end());
+  fixture::device_vector<float> bias(60);
   for (int j = 0; j < 60; ++j) bias[static_cast<std::size_t>(j)] = static_cast<float>(j) / 7;
   auto const like = before.view();
   cuda::std::array<matrix_index, 2> const strides{like.stride(0), like.stride(1)};
-  matrix_view<T> const view(thrust::raw_pointer_cast(out.data()), {like.extents(), strides});
-  epilogue const e{1.0f, 0.3f, thrust::raw_pointer_cast(bias.data())};
+  matrix_view<T> const view(out.data(), {like.extents(), strides});
+  epilogue const e{1.0f, 0.3f, bias.data()};
   REQUIRE(parts::launch_finish(cudaStream_t{}, counted_sums{}, parts::plain_alpha{1.7f}, view, e, row, column,
                                rows, columns) == device::status::success);
   auto got = before;

@@ -50,8 +50,8 @@ __global__ void choose(float const* values, std::uint8_t* scales, std::uint32_t*
 
 TEST_CASE("decoded values are code times scale times amax over range, in that order") {
   if (!fixture::has_device()) return;
-  thrust::device_vector<float> out(1024);
-  decode<<<1, 256>>>(thrust::raw_pointer_cast(out.data()));
+  fixture::device_vector<float> out(1024);
+  decode<<<1, 256>>>(out.data());
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   auto const got = fixture::copied(out);
   int differences = 0;
@@ -77,13 +77,11 @@ TEST_CASE("scales and codes equal the policy's, and NaN and what saturates are l
   }
   values[16 * 5 + 3] = nibble::detail::float_from_bits(0x7FC00000u);
   values[16 * 9 + 1] = 1e20f;
-  thrust::device_vector<float> const in(values.begin(), values.end());
-  thrust::device_vector<std::uint8_t> scales(blocks);
-  thrust::device_vector<std::uint32_t> codes(2 * blocks);
-  thrust::device_vector<bool> is_chosen(blocks);
-  choose<<<blocks / 128, 128>>>(
-      thrust::raw_pointer_cast(in.data()), thrust::raw_pointer_cast(scales.data()),
-      thrust::raw_pointer_cast(codes.data()), thrust::raw_pointer_cast(is_chosen.data()));
+  fixture::device_vector<float> const in(values.begin(), values.end());
+  fixture::device_vector<std::uint8_t> scales(blocks);
+  fixture::device_vector<std::uint32_t> codes(2 * blocks);
+  fixture::device_vector<bool> is_chosen(blocks);
+  choose<<<blocks / 128, 128>>>(in.data(), scales.data(), codes.data(), is_chosen.data());
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   auto const got_scales = fixture::copied(scales);
   auto const got_codes = fixture::copied(codes);

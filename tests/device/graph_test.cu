@@ -39,12 +39,11 @@ TEST_CASE(
     "anew") {
   if (!fixture::has_device()) return;
   constexpr auto ok = device::status::success;
-  thrust::device_vector<random::philox_state> state(1);
-  from_memory const q{{}, in_memory{{thrust::raw_pointer_cast(state.data())}}};
+  fixture::device_vector<random::philox_state> state(1);
+  from_memory const q{{}, in_memory{{state.data()}}};
   std::vector<int> const offsets{0, 30, 30, static_cast<int>(rows)};
-  thrust::device_vector<int> const offsets_there(offsets.begin(), offsets.end());
-  cuda::std::span<int const> const parts(thrust::raw_pointer_cast(offsets_there.data()),
-                                         offsets.size());
+  fixture::device_vector<int> const offsets_there(offsets.begin(), offsets.end());
+  cuda::std::span<int const> const parts(offsets_there.data(), offsets.size());
 
   fixture::on_device<float> in(fixture::filled(rows, columns, 1));
   fixture::guarded_matrix<nvfp4_block> made(shape_for<from_memory>(rows, columns));
@@ -59,8 +58,8 @@ TEST_CASE(
   fixture::guarded_bytes back(static_cast<std::size_t>(rows * columns) * sizeof(float));
   auto const back_view = *make_matrix_view(back.as<float>(), rows, columns);
   fixture::guarded_matrix<nvfp4_block> turned(shape_for<quantizer<>>(columns, rows));
-  thrust::device_vector<error_report> reports(device::compare_pieces + 1);
-  auto* const report = thrust::raw_pointer_cast(reports.data());
+  fixture::device_vector<error_report> reports(device::compare_pieces + 1);
+  auto* const report = reports.data();
 
   captured const graph([&](cuda::stream_ref stream) {
     auto const out = made.view();
@@ -82,7 +81,8 @@ TEST_CASE(
   };
   for (step const s : {step{1, 5, 6}, {1, 5, 7}, {2, 9, 7}, {1, 5, 6}}) {
     auto const values = fixture::filled(rows, columns, s.data);
-    thrust::copy_n(values.values.begin(), in.values.size(), in.values.begin());
+    fixture::transfer(values.values.begin(), values.values.begin() + in.values.size(),
+                      in.values.begin());
     state[0] = random::philox_state{s.seed, s.stream};
     graph.replay();
 
@@ -130,8 +130,8 @@ TEST_CASE("a replayed graph makes both directions and a transpose anew") {
   if (!fixture::has_device()) return;
   constexpr auto ok = device::status::success;
   using tiles = quantizer<nvfp4_block, scaling::amax<scaling::tile::square>>;
-  thrust::device_vector<random::philox_state> state(1);
-  from_memory const q{{}, in_memory{{thrust::raw_pointer_cast(state.data())}}};
+  fixture::device_vector<random::philox_state> state(1);
+  from_memory const q{{}, in_memory{{state.data()}}};
   fixture::on_device<float> in(fixture::filled(rows, columns, 1));
   fixture::guarded_matrix<nvfp4_block> by_row(shape_for<tiles>(rows, columns));
   fixture::guarded_matrix<nvfp4_block> by_column(shape_for<from_memory>(columns, rows));
@@ -144,7 +144,8 @@ TEST_CASE("a replayed graph makes both directions and a transpose anew") {
   });
   for (std::uint64_t const data : {1, 2}) {
     auto const values = fixture::filled(rows, columns, data);
-    thrust::copy_n(values.values.begin(), in.values.size(), in.values.begin());
+    fixture::transfer(values.values.begin(), values.values.begin() + in.values.size(),
+                      in.values.begin());
     state[0] = random::philox_state{3, data};
     graph.replay();
     by_value const on_host{{}, rounding::stochastic<8>{{3, data}}};

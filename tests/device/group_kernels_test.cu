@@ -24,8 +24,8 @@ TEST_CASE("a group's position counts elements of the matrix as quantized, row af
   using quantizer = nibble::quantizer<>;
   fixture::device_matrix<quantizer, cuda::std::layout_right> matrix(
       nibble::shape_for<quantizer>(5, 70));
-  thrust::device_vector<std::uint64_t> found(2);
-  positions<<<1, 1>>>(matrix.view(), thrust::raw_pointer_cast(found.data()));
+  fixture::device_vector<std::uint64_t> found(2);
+  positions<<<1, 1>>>(matrix.view(), found.data());
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   CHECK(found[0] == 3 * 70 + 32);
   CHECK(found[1] == 70);

@@ -43,10 +43,9 @@ TEST_CASE("an index splits into row and rest, on both sides of 32 bits") {
   if (!fixture::has_device()) return;
   std::vector<matrix_index> const g{0, 6, 7, (1ll << 32) - 1, 1ll << 32, (1ll << 40) + 12345};
   std::vector<matrix_index> const across{7, 7, 7, 1000, 1000, (1ll << 33) + 1};
-  thrust::device_vector<matrix_index> const a(g.begin(), g.end()), b(across.begin(), across.end());
-  thrust::device_vector<matrix_index> out(2 * g.size());
-  split_at<<<1, 1>>>(thrust::raw_pointer_cast(a.data()), thrust::raw_pointer_cast(b.data()),
-                     thrust::raw_pointer_cast(out.data()), static_cast<int>(g.size()));
+  fixture::device_vector<matrix_index> const a(g.begin(), g.end()), b(across.begin(), across.end());
+  fixture::device_vector<matrix_index> out(2 * g.size());
+  split_at<<<1, 1>>>(a.data(), b.data(), out.data(), static_cast<int>(g.size()));
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   for (std::size_t i = 0; i < g.size(); ++i) {
     CHECK(out[2 * i] == g[i] / across[i]);
@@ -58,12 +57,11 @@ TEST_CASE("vectors load in order and codes go out and back, wide or narrow") {
   if (!fixture::has_device()) return;
   std::vector<nibble::bf16> host(16);
   for (int i = 0; i < 16; ++i) host[static_cast<std::size_t>(i)] = nibble::bf16(static_cast<float>(i) - 7.5f);
-  thrust::device_vector<nibble::bf16> const from(host.begin(), host.end());
-  thrust::device_vector<float> values(16);
-  thrust::device_vector<std::uint8_t> codes(8);
-  thrust::device_vector<bool> equal(1);
-  round_trip<<<1, 1>>>(thrust::raw_pointer_cast(from.data()), thrust::raw_pointer_cast(values.data()),
-                       thrust::raw_pointer_cast(codes.data()), thrust::raw_pointer_cast(equal.data()));
+  fixture::device_vector<nibble::bf16> const from(host.begin(), host.end());
+  fixture::device_vector<float> values(16);
+  fixture::device_vector<std::uint8_t> codes(8);
+  fixture::device_vector<bool> equal(1);
+  round_trip<<<1, 1>>>(from.data(), values.data(), codes.data(), equal.data());
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   for (int i = 0; i < 16; ++i) CHECK(values[i] == static_cast<float>(i) - 7.5f);
   CHECK(equal[0]);

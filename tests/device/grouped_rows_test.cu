@@ -21,10 +21,9 @@ __global__ void find(int const* offsets, matrix_index groups, matrix_index multi
 int wrong_groups(std::vector<int> const& offsets, matrix_index multiple) {
   auto const groups = static_cast<matrix_index>(offsets.size()) - 1;
   matrix_index const rows = nibble::padded_start(offsets.back(), groups, multiple) + 3;
-  thrust::device_vector<int> const on_device(offsets.begin(), offsets.end());
-  thrust::device_vector<matrix_index> found(static_cast<std::size_t>(rows), -1);
-  find<<<1, 128>>>(thrust::raw_pointer_cast(on_device.data()), groups, multiple, rows,
-                   thrust::raw_pointer_cast(found.data()));
+  fixture::device_vector<int> const on_device(offsets.begin(), offsets.end());
+  fixture::device_vector<matrix_index> found(static_cast<std::size_t>(rows), -1);
+  find<<<1, 128>>>(on_device.data(), groups, multiple, rows, found.data());
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   auto const got = fixture::copied(found);
   int wrong = 0;

@@ -40,9 +40,8 @@ int different_bytes(fixture::matrix<T> const& values, std::vector<int> const& of
   }
 
   fixture::on_device<T> const in(values);
-  thrust::device_vector<int> const on_device(offsets.begin(), offsets.end());
-  cuda::std::span<int const> const rows(thrust::raw_pointer_cast(on_device.data()),
-                                        on_device.size());
+  fixture::device_vector<int> const on_device(offsets.begin(), offsets.end());
+  cuda::std::span<int const> const rows(on_device.data(), on_device.size());
   fixture::guarded_matrix<nvfp4_block, ScaleLayout> out(shape);
   auto const view = *make_grouped_view<nvfp4_block, ScaleLayout>(
       out.codes.template as<std::uint8_t>(), out.scales.template as<fp8_e4m3>(),
@@ -87,8 +86,8 @@ TEST_CASE("no groups and no rows are nothing to do, and a wrong number of offset
   if (!fixture::has_device()) return;
   using q = quantizer<>;
   fixture::on_device<bf16> const in(fixture::filled<bf16>(32, 64));
-  thrust::device_vector<int> const offsets(3);
-  cuda::std::span<int const> const rows(thrust::raw_pointer_cast(offsets.data()), offsets.size());
+  fixture::device_vector<int> const offsets(3);
+  cuda::std::span<int const> const rows(offsets.data(), offsets.size());
   auto const shape = grouped_shape(shape_for<q>(32, 64), 1);
   fixture::guarded_matrix<nvfp4_block> out(shape);
   auto const view = *make_grouped_view<nvfp4_block>(

@@ -46,8 +46,8 @@ struct repeated {
     fill(matrix.scale_bytes, of.scales().data(), of.scales().size());
     matrix.amax[0] = of.amax()[0];
   }
-  static void fill(thrust::device_vector<std::uint8_t>& to, void const* from, std::size_t period) {
-    auto* const data = thrust::raw_pointer_cast(to.data());
+  static void fill(fixture::device_vector<std::uint8_t>& to, void const* from, std::size_t period) {
+    auto* const data = to.data();
     REQUIRE(cudaMemcpy(data, from, period, cudaMemcpyDefault) == cudaSuccess);
     for (std::size_t filled = period; filled < to.size(); filled *= 2) {
       std::size_t const more = to.size() - filled < filled ? to.size() - filled : filled;
@@ -81,29 +81,27 @@ TEST_CASE("beyond 2^31 outputs each one of a product is the host's: exact, order
   auto const a = powers(row_period, 1), b = powers(column_period, 2);
   fixture::matrix<bf16> expected(row_period, column_period);
   matmul<product::exact>(a.view(), q{}, b.view(), q{}, expected.view(), {}, threads{1});
-  thrust::device_vector<bf16> const pattern(expected.values.begin(),
-                                            expected.values.begin() + row_period * column_period);
+  fixture::device_vector<bf16> const pattern(expected.values.begin(),
+                                             expected.values.begin() + row_period * column_period);
   repeated left(a, rows), right(b, columns);
   cublas::handle const library;
-  thrust::device_vector<bf16> out(static_cast<std::size_t>(rows * columns));
-  thrust::device_vector<unsigned long long> unlike(1);
+  fixture::device_vector<bf16> out(static_cast<std::size_t>(rows * columns));
+  fixture::device_vector<unsigned long long> unlike(1);
 
   auto const check = [&](auto mode, cuda::std::array<matrix_index, 2> const& strides) {
     constexpr product chosen = decltype(mode)::value;
-    bf16* const first = thrust::raw_pointer_cast(out.data());
+    bf16* const first = out.data();
     matrix_view<bf16> const to(first, {matrix_extents(rows, columns), strides});
     REQUIRE(cudaMemset(first, 0xFF, out.size() * sizeof(bf16)) == cudaSuccess);
     auto const bytes = device::matmul_workspace<chosen>(library, left.matrix.view(), q{},
                                                         right.matrix.view(), q{}, to);
-    thrust::device_vector<std::uint8_t> memory(bytes);
+    fixture::device_vector<std::uint8_t> memory(bytes);
     REQUIRE(device::matmul<chosen>(library, cuda::stream_ref{cudaStream_t{}},
-                                   {thrust::raw_pointer_cast(memory.data()), bytes},
-                                   left.matrix.view(), q{}, right.matrix.view(), q{},
-                                   to) == device::status::success);
+                                   {memory.data(), bytes}, left.matrix.view(), q{},
+                                   right.matrix.view(), q{}, to) == device::status::success);
     unlike[0] = 0;
     compare<<<4096, 256>>>(matrix_view<bf16 const>(first, {matrix_extents(rows, columns), strides}),
-                           thrust::raw_pointer_cast(pattern.data()),
-                           thrust::raw_pointer_cast(unlike.data()));
+                           pattern.data(), unlike.data());
     REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
     CHECK(unlike[0] == 0);
   };

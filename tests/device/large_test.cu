@@ -39,31 +39,25 @@ __global__ void fill(bf16* to, matrix_index count) {
 template <class Block, class ScaleLayout>
 struct large_matrix {
   quantized_shape<Block, ScaleLayout> shape;
-  thrust::device_vector<std::uint8_t> codes, scales;
-  thrust::device_vector<float> amax;
+  fixture::device_vector<std::uint8_t> codes, scales;
+  fixture::device_vector<float> amax;
 
   explicit large_matrix(quantized_shape<Block, ScaleLayout> const& s)
       : shape(s),
         codes(static_cast<std::size_t>(s.code_bytes())),
         scales(static_cast<std::size_t>(s.scale_count())),
         amax(static_cast<std::size_t>(s.amax_count())) {}
-  auto code_span() {
-    return cuda::std::span<std::uint8_t>(thrust::raw_pointer_cast(codes.data()), codes.size());
-  }
+  auto code_span() { return cuda::std::span<std::uint8_t>(codes.data(), codes.size()); }
   auto scale_span() {
     using scale = typename Block::scale_type;
-    return cuda::std::span<scale>(reinterpret_cast<scale*>(thrust::raw_pointer_cast(scales.data())),
-                                  scales.size());
+    return cuda::std::span<scale>(reinterpret_cast<scale*>(scales.data()), scales.size());
   }
-  auto amax_span() {
-    return cuda::std::span<float>(thrust::raw_pointer_cast(amax.data()), amax.size());
-  }
+  auto amax_span() { return cuda::std::span<float>(amax.data(), amax.size()); }
   /// The codes of the last rows.
   std::vector<std::uint8_t> tail_codes() const {
     std::vector<std::uint8_t> result(static_cast<std::size_t>(tail * columns / 2));
-    REQUIRE(cudaMemcpy(result.data(),
-                       thrust::raw_pointer_cast(codes.data()) + (codes.size() - result.size()),
-                       result.size(), cudaMemcpyDeviceToHost) == cudaSuccess);
+    REQUIRE(cudaMemcpy(result.data(), codes.data() + (codes.size() - result.size()), result.size(),
+                       cudaMemcpyDeviceToHost) == cudaSuccess);
     return result;
   }
 };
@@ -83,20 +77,19 @@ TEST_CASE(
   constexpr auto ok = device::status::success;
   using q = quantizer<>;
   using mxfp4 = quantizer<mxfp4_block, scaling::power_of_two<>>;
-  thrust::device_vector<bf16> values(static_cast<std::size_t>(rows * columns));
-  bf16* const first = thrust::raw_pointer_cast(values.data());
+  fixture::device_vector<bf16> values(static_cast<std::size_t>(rows * columns));
+  bf16* const first = values.data();
   fill<<<4096, 256>>>(first, rows * columns);
   auto const in = *make_matrix_view(cuda::std::span<bf16>(first, values.size()), rows, columns);
 
   // Two groups, of which the second is the tail; positions count from the start of the whole.
   quantizer const stochastic{scaling::amax<>{}, rounding::stochastic<>{{1, 2}}};
   std::vector<matrix_index> const host_offsets{0, before, rows};
-  thrust::device_vector<matrix_index> const offsets(host_offsets.begin(), host_offsets.end());
+  fixture::device_vector<matrix_index> const offsets(host_offsets.begin(), host_offsets.end());
   large_matrix<nvfp4_block, tiled> grouped(grouped_shape(shape_for<q, tiled>(rows, columns), 2));
   auto const groups = *make_grouped_view<nvfp4_block, tiled>(
       grouped.code_span(), grouped.scale_span(), grouped.amax_span(), grouped.shape);
-  cuda::std::span<matrix_index const> const parts(thrust::raw_pointer_cast(offsets.data()),
-                                                  offsets.size());
+  cuda::std::span<matrix_index const> const parts(offsets.data(), offsets.size());
   CHECK(device::quantize_grouped(fixture::default_stream, in, parts, groups, stochastic) == ok);
 
   fixture::matrix<bf16> last(tail, columns);
@@ -118,17 +111,16 @@ TEST_CASE(
 
   // The tail's scales out of tiles; then all of group 0 to MXFP4, and a report of it.
   auto const front = groups.group(0, 0, before);
-  thrust::device_vector<std::uint8_t> plain(static_cast<std::size_t>(before * columns / 16));
+  fixture::device_vector<std::uint8_t> plain(static_cast<std::size_t>(before * columns / 16));
   cuda::std::mdspan<fp8_e4m3, matrix_extents, cuda::std::layout_right> const rows_of_scales(
-      reinterpret_cast<fp8_e4m3*>(thrust::raw_pointer_cast(plain.data())),
-      matrix_extents(before, columns / 16));
+      reinterpret_cast<fp8_e4m3*>(plain.data()), matrix_extents(before, columns / 16));
   CHECK(device::unswizzle(fixture::default_stream, front.scales, rows_of_scales) == ok);
   large_matrix<mxfp4_block, cuda::std::layout_right> converted(shape_for<mxfp4>(before, columns));
   auto const mx = *make_quantized_view<mxfp4_block>(converted.code_span(), converted.scale_span(),
                                                     converted.amax_span(), converted.shape);
   CHECK(device::requantize(fixture::default_stream, front, stochastic, mx, mxfp4{}) == ok);
-  thrust::device_vector<error_report> reports(device::compare_pieces + 1);
-  auto* const report = thrust::raw_pointer_cast(reports.data());
+  fixture::device_vector<error_report> reports(device::compare_pieces + 1);
+  auto* const report = reports.data();
   auto const original = *part(in, 0, 0, before, columns);
   CHECK(device::compare(fixture::default_stream, original, front, stochastic,
                         {report, std::size_t{device::compare_pieces}},
@@ -154,8 +146,7 @@ TEST_CASE(
   CHECK(converted.tail_codes() == mx_of_middle.code_bytes());
   auto const last_scales = of_middle.scales().size();
   std::vector<std::uint8_t> got(last_scales);
-  REQUIRE(cudaMemcpy(got.data(),
-                     thrust::raw_pointer_cast(plain.data()) + (plain.size() - last_scales),
-                     last_scales, cudaMemcpyDeviceToHost) == cudaSuccess);
+  REQUIRE(cudaMemcpy(got.data(), plain.data() + (plain.size() - last_scales), last_scales,
+                     cudaMemcpyDeviceToHost) == cudaSuccess);
   for (std::size_t i = 0; i < last_scales; ++i) REQUIRE(got[i] == of_middle.scales()[i].bits());
 }

@@ -35,9 +35,9 @@ double fast_error(device::linear_shape s) {
   device_tensor<T> x(given.x), w(given.w), dy(given.dy), y(given.y), dx(given.dx);
   device_tensor<float> dw(given.dw);
   device::linear<Recipe> layer(s);
-  thrust::device_vector<std::uint8_t> kept(layer.kept_bytes()), scratch(layer.workspace_bytes(library()));
-  device::workspace const k{thrust::raw_pointer_cast(kept.data()), kept.size()},
-      m{thrust::raw_pointer_cast(scratch.data()), scratch.size()};
+  fixture::device_vector<std::uint8_t> kept(layer.kept_bytes()),
+      scratch(layer.workspace_bytes(library()));
+  device::workspace const k{kept.data(), kept.size()}, m{scratch.data(), scratch.size()};
   cuda::stream_ref const stream{cudaStream_t{}};
   REQUIRE(layer.forward(library(), stream, m, k, x.view(), w.view(), y.view(), step_key) == device::status::success);
   REQUIRE(layer.backward(library(), stream, m, k, dy.view(), dx.view(), dw.view(), step_key) ==

@@ -26,9 +26,9 @@ TEST_CASE("a backward without a forward, other shapes and too little memory are 
   tensors<float> given(s);
   device_tensor<float> x(given.x), w(given.w), dy(given.dy), y(given.y), dx(given.dx), dw(given.dw);
   device::linear<recipes::nvfp4, product::exact> layer(s);
-  thrust::device_vector<std::uint8_t> kept(layer.kept_bytes()), scratch(layer.workspace_bytes(library()));
-  device::workspace const k{thrust::raw_pointer_cast(kept.data()), kept.size()},
-      m{thrust::raw_pointer_cast(scratch.data()), scratch.size()};
+  fixture::device_vector<std::uint8_t> kept(layer.kept_bytes()),
+      scratch(layer.workspace_bytes(library()));
+  device::workspace const k{kept.data(), kept.size()}, m{scratch.data(), scratch.size()};
   cuda::stream_ref const stream{cudaStream_t{}};
   CHECK(layer.backward(library(), stream, m, k, dy.view(), dx.view(), dw.view(), step_key) ==
         device::status::no_forward);
@@ -55,9 +55,9 @@ TEST_CASE("a step captured in a graph gives the bytes of the step itself") {
   reference.backward(expected.dy.view(), expected.dx.view(), expected.dw.view(), step_key);
   device_tensor<float> x(given.x), w(given.w), dy(given.dy), y(given.y), dx(given.dx), dw(given.dw);
   device::linear<recipes::nvfp4, product::exact> layer(s);
-  thrust::device_vector<std::uint8_t> kept(layer.kept_bytes()), scratch(layer.workspace_bytes(library()));
-  device::workspace const k{thrust::raw_pointer_cast(kept.data()), kept.size()},
-      m{thrust::raw_pointer_cast(scratch.data()), scratch.size()};
+  fixture::device_vector<std::uint8_t> kept(layer.kept_bytes()),
+      scratch(layer.workspace_bytes(library()));
+  device::workspace const k{kept.data(), kept.size()}, m{scratch.data(), scratch.size()};
   cudaStream_t stream{};
   REQUIRE(cudaStreamCreate(&stream) == cudaSuccess);
   REQUIRE(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal) == cudaSuccess);

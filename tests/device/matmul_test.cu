@@ -66,9 +66,9 @@ fixture::device_matrix<Q, Layout> uploaded(quantized_by<Q, Layout> const& from) 
   auto const copy = [](void* target, void const* source, std::size_t bytes) {
     if (bytes > 0) REQUIRE(cudaMemcpy(target, source, bytes, cudaMemcpyHostToDevice) == cudaSuccess);
   };
-  copy(thrust::raw_pointer_cast(to.codes.data()), from.code_bytes().data(), to.codes.size());
-  copy(thrust::raw_pointer_cast(to.scale_bytes.data()), from.scales().data(), to.scale_bytes.size());
-  copy(thrust::raw_pointer_cast(to.amax.data()), from.amax().data(), to.amax.size() * sizeof(float));
+  copy(to.codes.data(), from.code_bytes().data(), to.codes.size());
+  copy(to.scale_bytes.data(), from.scales().data(), to.scale_bytes.size());
+  copy(to.amax.data(), from.amax().data(), to.amax.size() * sizeof(float));
   return to;
 }
 
@@ -83,19 +83,19 @@ template <product Mode, class Q, class Layout, class T>
 std::vector<T> multiplied(quantized_by<Q, Layout> const& a, quantized_by<Q, Layout> const& b,
                           fixture::matrix<T> const& before, epilogue e = {}) {
   auto on_a = uploaded<Q>(a), on_b = uploaded<Q>(b);
-  thrust::device_vector<T> out(before.values.begin(), before.values.end());
+  fixture::device_vector<T> out(before.values.begin(), before.values.end());
   auto const host_view = before.view();
   cuda::std::array<matrix_index, 2> const strides{host_view.stride(0), host_view.stride(1)};
-  matrix_view<T> const view(thrust::raw_pointer_cast(out.data()), {host_view.extents(), strides});
-  thrust::device_vector<float> bias;
+  matrix_view<T> const view(out.data(), {host_view.extents(), strides});
+  fixture::device_vector<float> bias;
   if (e.bias != nullptr) {
-    bias.assign(e.bias, e.bias + before.columns);
-    e.bias = thrust::raw_pointer_cast(bias.data());
+    bias = fixture::device_vector<float>(e.bias, e.bias + before.columns);
+    e.bias = bias.data();
   }
   std::size_t const bytes =
       device::matmul_workspace<Mode>(library(), on_a.view(), Q{}, on_b.view(), Q{}, view, e);
-  thrust::device_vector<std::uint8_t> memory(bytes, std::uint8_t{0xFF});
-  device::workspace const workspace{thrust::raw_pointer_cast(memory.data()), bytes};
+  fixture::device_vector<std::uint8_t> memory(bytes, std::uint8_t{0xFF});
+  device::workspace const workspace{memory.data(), bytes};
   REQUIRE(device::matmul<Mode>(library(), cuda::stream_ref{cudaStream_t{}}, workspace, on_a.view(), Q{},
                                on_b.view(), Q{}, view, e) == device::status::success);
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
@@ -294,12 +294,12 @@ TEST_CASE("shapes that do not fit, too little workspace and sums past 2^20 are s
   if (!fixture::has_device()) return;
   using q = quantizer<>;
   fixture::device_matrix<q, plain> a(shape_for<q>(8, 32)), b(shape_for<q>(6, 32)), c(shape_for<q>(6, 48));
-  thrust::device_vector<float> out(48, -1.0f);
-  auto const view = *make_matrix_view(cuda::std::span<float>(thrust::raw_pointer_cast(out.data()), 48), 8, 6);
+  fixture::device_vector<float> out(48, -1.0f);
+  auto const view = *make_matrix_view(cuda::std::span<float>(out.data(), 48), 8, 6);
   cuda::stream_ref const stream{cudaStream_t{}};
   std::size_t const bytes = device::matmul_workspace<product::exact>(library(), a.view(), q{}, b.view(), q{}, view);
-  thrust::device_vector<std::uint8_t> memory(bytes);
-  device::workspace const full{thrust::raw_pointer_cast(memory.data()), bytes};
+  fixture::device_vector<std::uint8_t> memory(bytes);
+  device::workspace const full{memory.data(), bytes};
   auto const status_of = [&](device::workspace const& w, auto& right) {
     return device::matmul<product::exact>(library(), stream, w, a.view(), q{}, right.view(), q{}, view);
   };
@@ -311,7 +311,7 @@ TEST_CASE("shapes that do not fit, too little workspace and sums past 2^20 are s
   CHECK(out[0] == -1.0f);
 
   fixture::device_matrix<q, plain> longer(shape_for<q>(1, (1 << 20) + 16));
-  auto const one = *make_matrix_view(cuda::std::span<float>(thrust::raw_pointer_cast(out.data()), 1), 1, 1);
+  auto const one = *make_matrix_view(cuda::std::span<float>(out.data(), 1), 1, 1);
   CHECK(device::matmul<product::exact>(library(), stream, full, longer.view(), q{}, longer.view(), q{}, one) ==
         device::status::sum_too_long);
 }
@@ -321,25 +321,25 @@ TEST_CASE("a product captured in a graph gives the same bytes each time it is la
   using q = quantizer<>;
   auto const a = random_operand<q, plain>(64, 96, 1), b = random_operand<q, plain>(48, 96, 2);
   auto on_a = uploaded<q>(a), on_b = uploaded<q>(b);
-  thrust::device_vector<float> out(64 * 48);
-  auto const view = *make_matrix_view(cuda::std::span<float>(thrust::raw_pointer_cast(out.data()), out.size()), 64, 48);
+  fixture::device_vector<float> out(64 * 48);
+  auto const view = *make_matrix_view(cuda::std::span<float>(out.data(), out.size()), 64, 48);
   cudaStream_t stream{};
   REQUIRE(cudaStreamCreate(&stream) == cudaSuccess);
   auto const run = [&](auto mode) {
     constexpr product chosen = decltype(mode)::value;
     std::size_t const bytes =
         device::matmul_workspace<chosen>(library(), on_a.view(), q{}, on_b.view(), q{}, view);
-    thrust::device_vector<std::uint8_t> memory(bytes);
+    fixture::device_vector<std::uint8_t> memory(bytes);
     REQUIRE(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal) == cudaSuccess);
-    CHECK(device::matmul<chosen>(library(), stream, {thrust::raw_pointer_cast(memory.data()), bytes},
-                                 on_a.view(), q{}, on_b.view(), q{}, view) == device::status::success);
+    CHECK(device::matmul<chosen>(library(), stream, {memory.data(), bytes}, on_a.view(), q{},
+                                 on_b.view(), q{}, view) == device::status::success);
     cudaGraph_t graph{};
     cudaGraphExec_t ready{};
     REQUIRE(cudaStreamEndCapture(stream, &graph) == cudaSuccess);
     REQUIRE(cudaGraphInstantiate(&ready, graph, 0) == cudaSuccess);
     std::vector<float> first;
     for (int i = 0; i < 2; ++i) {
-      thrust::fill(out.begin(), out.end(), -1.0f);
+      fixture::fill(out.begin(), out.end(), -1.0f);
       REQUIRE(cudaGraphLaunch(ready, stream) == cudaSuccess);
       REQUIRE(cudaStreamSynchronize(stream) == cudaSuccess);
       auto const got = fixture::copied(out);

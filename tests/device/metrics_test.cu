@@ -31,11 +31,10 @@ both_reports reports(fixture::matrix<float> const& values, Quantizer const& q, f
   }
   fixture::on_device<float> const in(values);
   fixture::guarded_matrix<typename Quantizer::block_type> quantized(made);
-  thrust::device_vector<error_report> workspace(device::compare_pieces), result(1);
-  cuda::std::span<error_report> const pieces(thrust::raw_pointer_cast(workspace.data()),
-                                             workspace.size());
+  fixture::device_vector<error_report> workspace(device::compare_pieces), result(1);
+  cuda::std::span<error_report> const pieces(workspace.data(), workspace.size());
   CHECK(device::compare(fixture::default_stream, in.view, quantized.view(), q, pieces,
-                        thrust::raw_pointer_cast(result.data())) == device::status::success);
+                        result.data()) == device::status::success);
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   return {compare(values.view(), made.view(), q), fixture::copied(result)[0]};
 }
@@ -95,9 +94,8 @@ TEST_CASE("another shape and too little workspace are refused") {
   using q = quantizer<>;
   fixture::on_device<float> const in(fixture::filled(16, 32));
   fixture::guarded_matrix<nvfp4_block> other(shape_for<q>(16, 64)), right(shape_for<q>(16, 32));
-  thrust::device_vector<error_report> workspace(device::compare_pieces);
-  cuda::std::span<error_report> const pieces(thrust::raw_pointer_cast(workspace.data()),
-                                             workspace.size());
+  fixture::device_vector<error_report> workspace(device::compare_pieces);
+  cuda::std::span<error_report> const pieces(workspace.data(), workspace.size());
   CHECK(device::compare(fixture::default_stream, in.view, other.view(), q{}, pieces, nullptr) ==
         device::status::shape_mismatch);
   CHECK(device::compare(fixture::default_stream, in.view, right.view(), q{}, pieces.first(10),

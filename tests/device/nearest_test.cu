@@ -62,10 +62,9 @@ TEST_CASE("nearest codes and signs equal the format's, around every tie") {
   if (!fixture::has_device()) return;
   auto const values = directed();
   auto const words = static_cast<int>(values.size() / 8);
-  thrust::device_vector<float> const in(values.begin(), values.end());
-  thrust::device_vector<std::uint32_t> nearest(values.size() / 8), signs(values.size() / 8);
-  encode<<<1, 256>>>(thrust::raw_pointer_cast(in.data()), thrust::raw_pointer_cast(nearest.data()),
-                     thrust::raw_pointer_cast(signs.data()), words);
+  fixture::device_vector<float> const in(values.begin(), values.end());
+  fixture::device_vector<std::uint32_t> nearest(values.size() / 8), signs(values.size() / 8);
+  encode<<<1, 256>>>(in.data(), nearest.data(), signs.data(), words);
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   REQUIRE(words <= 256);
   auto const codes = fixture::copied(nearest), sign_bits = fixture::copied(signs);
@@ -82,14 +81,13 @@ TEST_CASE("stochastic codes equal the format's, around every tie, for every rand
   if (!fixture::has_device()) return;
   auto const values = directed();
   auto const words = static_cast<int>(values.size() / 8);
-  thrust::device_vector<float> const in(values.begin(), values.end());
-  thrust::device_vector<std::uint32_t> out(values.size() / 8);
+  fixture::device_vector<float> const in(values.begin(), values.end());
+  fixture::device_vector<std::uint32_t> out(values.size() / 8);
   int differences = 0;
   for (std::uint32_t byte = 0; byte < 256; ++byte) {
     std::uint32_t const random =
         byte | (byte ^ 0x55u) << 8 | (255u - byte) << 16 | (byte * 7 & 255u) << 24;
-    encode_stochastic<<<1, 256>>>(thrust::raw_pointer_cast(in.data()), random,
-                                  thrust::raw_pointer_cast(out.data()), words);
+    encode_stochastic<<<1, 256>>>(in.data(), random, out.data(), words);
     auto const codes = fixture::copied(out);
     for (std::size_t i = 0; i < values.size(); ++i) {
       std::uint32_t const word = i % 8 < 4 ? random : ~random;
@@ -116,10 +114,9 @@ TEST_CASE("below 7 are the numbers from 0 on, and neither NaN nor a negative one
                                   1e-40f};
   std::vector<bool> const expected{true,  false, true,  false, false,
                                    false, false, false, false, true};
-  thrust::device_vector<float> const in(values.begin(), values.end());
-  thrust::device_vector<bool> out(values.size());
-  compare<<<1, 1>>>(thrust::raw_pointer_cast(in.data()), thrust::raw_pointer_cast(out.data()),
-                    static_cast<int>(values.size()));
+  fixture::device_vector<float> const in(values.begin(), values.end());
+  fixture::device_vector<bool> out(values.size());
+  compare<<<1, 1>>>(in.data(), out.data(), static_cast<int>(values.size()));
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   for (std::size_t i = 0; i < values.size(); ++i) CHECK(out[i] == expected[i]);
 }

@@ -20,19 +20,19 @@ template <class Q, class Layout = cuda::std::layout_right>
 int mismatches(matrix_index rows, matrix_index columns) {
   auto const host = quantized<Layout>(fixture::filled<float>(rows, columns, 3).view(), Q{});
   fixture::device_matrix<Q, Layout> on_device(host.shape());
-  thrust::device_vector<float> in(static_cast<std::size_t>(rows * columns));
+  fixture::device_vector<float> in(static_cast<std::size_t>(rows * columns));
   auto const values = fixture::filled<float>(rows, columns, 3);
-  thrust::copy_n(values.values.begin(), rows * columns, in.begin());
-  auto const view = *make_matrix_view(
-      cuda::std::span<float const>(thrust::raw_pointer_cast(in.data()), in.size()), rows, columns);
+  fixture::transfer(values.values.begin(), values.values.begin() + rows * columns, in.begin());
+  auto const view =
+      *make_matrix_view(cuda::std::span<float const>(in.data(), in.size()), rows, columns);
   REQUIRE(device::quantize(cuda::stream_ref{cudaStream_t{}}, view, on_device.view(), Q{}) ==
           device::status::success);
 
   matrix_index const size = Q::block_type::size, blocks = detail::ceil_div(host.shape().columns, size);
   matrix_index const pitch = blocks * size + 16;
   bf16 const poison = bf16(-7.0f);
-  thrust::device_vector<bf16> out(static_cast<std::size_t>(rows * pitch), poison);
-  REQUIRE(device::decode_operand<Q>(cudaStream_t{}, on_device.view(), thrust::raw_pointer_cast(out.data()), pitch) ==
+  fixture::device_vector<bf16> out(static_cast<std::size_t>(rows * pitch), poison);
+  REQUIRE(device::decode_operand<Q>(cudaStream_t{}, on_device.view(), out.data(), pitch) ==
           device::status::success);
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   auto const got = fixture::copied(out);
@@ -66,8 +66,8 @@ TEST_CASE("decoded operands are code times scale, and nothing behind a row is to
 TEST_CASE("a pitch that is too short, no multiple of 16, or an address off a boundary is refused") {
   if (!fixture::has_device()) return;
   fixture::device_matrix<quantizer<>, cuda::std::layout_right> m(shape_for<quantizer<>>(4, 40));
-  thrust::device_vector<bf16> out(4 * 64);
-  auto* const to = thrust::raw_pointer_cast(out.data());
+  fixture::device_vector<bf16> out(4 * 64);
+  auto* const to = out.data();
   CHECK(device::decode_operand<quantizer<>>(cudaStream_t{}, m.view(), to, 32) == device::status::shape_mismatch);
   CHECK(device::decode_operand<quantizer<>>(cudaStream_t{}, m.view(), to, 56) == device::status::shape_mismatch);
   CHECK(device::decode_operand<quantizer<>>(cudaStream_t{}, m.view(), to + 1, 48) == device::status::shape_mismatch);
@@ -77,13 +77,12 @@ TEST_CASE("matrices of any strides are rounded to rows of bf16 with zeros behind
   if (!fixture::has_device()) return;
   auto const plain = fixture::filled<float>(45, 70, 5);
   for (auto const& from : {plain, fixture::restrided(plain, 100, 1), fixture::restrided(plain, 2, 95)}) {
-    thrust::device_vector<float> in(from.values.begin(), from.values.end());
+    fixture::device_vector<float> in(from.values.begin(), from.values.end());
     auto const like = from.view();
     cuda::std::array<matrix_index, 2> const strides{like.stride(0), like.stride(1)};
-    matrix_view<float const> const view(thrust::raw_pointer_cast(in.data()), {like.extents(), strides});
-    thrust::device_vector<bf16> out(45 * 80, bf16(-7.0f));
-    REQUIRE(device::round_operand(cudaStream_t{}, view, thrust::raw_pointer_cast(out.data()), 80) ==
-            device::status::success);
+    matrix_view<float const> const view(in.data(), {like.extents(), strides});
+    fixture::device_vector<bf16> out(45 * 80, bf16(-7.0f));
+    REQUIRE(device::round_operand(cudaStream_t{}, view, out.data(), 80) == device::status::success);
     auto const got = fixture::copied(out);
     int wrong = 0;
     for (matrix_index i = 0; i < 45; ++i) {
@@ -93,7 +92,7 @@ TEST_CASE("matrices of any strides are rounded to rows of bf16 with zeros behind
       }
     }
     CHECK(wrong == 0);
-    CHECK(device::round_operand(cudaStream_t{}, view, thrust::raw_pointer_cast(out.data()), 69) ==
+    CHECK(device::round_operand(cudaStream_t{}, view, out.data(), 69) ==
           device::status::shape_mismatch);
   }
 }

@@ -48,10 +48,9 @@ TEST_CASE("doubles become floats by one rounding, subnormals, ties, infinity and
     double const mantissa = 1.0 + random.below(1u << 31) * 0x1p-31;
     from.push_back(std::ldexp(random.below(2) != 0 ? mantissa : -mantissa, static_cast<int>(random.below(40)) - 155));
   }
-  thrust::device_vector<double> in(from.begin(), from.end()), widened(from.size());
-  thrust::device_vector<float> narrowed(from.size());
-  convert<<<1, 1>>>(thrust::raw_pointer_cast(in.data()), thrust::raw_pointer_cast(narrowed.data()),
-                    thrust::raw_pointer_cast(widened.data()), static_cast<int>(from.size()));
+  fixture::device_vector<double> in(from.begin(), from.end()), widened(from.size());
+  fixture::device_vector<float> narrowed(from.size());
+  convert<<<1, 1>>>(in.data(), narrowed.data(), widened.data(), static_cast<int>(from.size()));
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   auto const floats = fixture::copied(narrowed);
   auto const doubles = fixture::copied(widened);

@@ -79,12 +79,11 @@ TEST_CASE("the largest magnitude of pairs keeps NaN, and signs land in their nib
   std::vector<std::uint32_t> pairs(8, 0x3F80'0000u);  // elements 0.0 and 1.0
   pairs[2] = 0x3F80'C0A0u;                            // -5.0, 1.0
   pairs[5] = 0xC040'0000u;                            // 0.0, -3.0
-  thrust::device_vector<float> amax(1);
-  thrust::device_vector<std::uint32_t> signs(2);
+  fixture::device_vector<float> amax(1);
+  fixture::device_vector<std::uint32_t> signs(2);
   auto const run = [&] {
-    thrust::device_vector<std::uint32_t> const in(pairs.begin(), pairs.end());
-    inspect<<<1, 1>>>(thrust::raw_pointer_cast(in.data()), thrust::raw_pointer_cast(amax.data()),
-                      thrust::raw_pointer_cast(signs.data()));
+    fixture::device_vector<std::uint32_t> const in(pairs.begin(), pairs.end());
+    inspect<<<1, 1>>>(in.data(), amax.data(), signs.data());
     REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
     return static_cast<float>(amax[0]);
   };

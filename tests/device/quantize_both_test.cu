@@ -270,9 +270,9 @@ TEST_CASE("an amax that is too small saturates, in both directions as on the hos
 // bugs: E6
 TEST_CASE("nothing to quantize leaves no error behind, and a wrong shape writes nothing") {
   if (!fixture::has_device()) return;
-  thrust::device_vector<bf16> const memory(64 * 64);
+  fixture::device_vector<bf16> const memory(64 * 64);
   for (shape const s : {shape{0, 64}, shape{64, 0}, shape{0, 0}}) {
-    cuda::std::span<bf16 const> const none(thrust::raw_pointer_cast(memory.data()), memory.size());
+    cuda::std::span<bf16 const> const none(memory.data(), memory.size());
     auto const in = *make_matrix_view(none, s.rows, s.columns);
     fixture::guarded_matrix<nvfp4_block> rows_out(shape_for<nearest>(s.rows, s.columns));
     fixture::guarded_matrix<nvfp4_block> columns_out(shape_for<nearest>(s.columns, s.rows));
@@ -281,8 +281,8 @@ TEST_CASE("nothing to quantize leaves no error behind, and a wrong shape writes 
     CHECK(cudaGetLastError() == cudaSuccess);
     CHECK(rows_out.is_untouched());
   }
-  auto const in = *make_matrix_view(
-      cuda::std::span<bf16 const>(thrust::raw_pointer_cast(memory.data()), memory.size()), 32, 64);
+  auto const in =
+      *make_matrix_view(cuda::std::span<bf16 const>(memory.data(), memory.size()), 32, 64);
   fixture::guarded_matrix<nvfp4_block> rows_out(shape_for<nearest>(32, 64));
   fixture::guarded_matrix<nvfp4_block> columns_out(shape_for<nearest>(32, 64));
   CHECK(device::quantize_both(default_stream, in, rows_out.view(), columns_out.view(), nearest{},

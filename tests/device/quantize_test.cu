@@ -21,10 +21,10 @@ using plain = cuda::std::layout_right;
 template <class ScaleLayout, class T, class Quantizer>
 int different_bytes(fixture::matrix<T> const& values, Quantizer const& q) {
   auto const expected = quantized<ScaleLayout>(values.view(), q);
-  thrust::device_vector<T> const on_device(values.values.begin(), values.values.end());
+  fixture::device_vector<T> const on_device(values.values.begin(), values.values.end());
   auto const view = values.view();
   cuda::std::array<matrix_index, 2> const strides{view.stride(0), view.stride(1)};
-  matrix_view<T const> const in(thrust::raw_pointer_cast(on_device.data()), {view.extents(), strides});
+  matrix_view<T const> const in(on_device.data(), {view.extents(), strides});
   fixture::device_matrix<Quantizer, ScaleLayout> out(expected.shape());
   CHECK(device::quantize(cuda::stream_ref{cudaStream_t{}}, in, out.view(), q) == device::status::success);
   int const differences = out.different_bytes(expected);
@@ -32,9 +32,9 @@ int different_bytes(fixture::matrix<T> const& values, Quantizer const& q) {
   // And back.
   fixture::matrix<> host_back(values.rows, values.columns);
   dequantize(expected.view(), host_back.view(), q);
-  thrust::device_vector<float> back(static_cast<std::size_t>(values.rows * values.columns), -1.0f);
-  auto const back_view = *make_matrix_view(
-      cuda::std::span<float>(thrust::raw_pointer_cast(back.data()), back.size()), values.rows, values.columns);
+  fixture::device_vector<float> back(static_cast<std::size_t>(values.rows * values.columns), -1.0f);
+  auto const back_view = *make_matrix_view(cuda::std::span<float>(back.data(), back.size()),
+                                           values.rows, values.columns);
   CHECK(device::dequantize(cuda::stream_ref{cudaStream_t{}}, out.view(), back_view, q) ==
         device::status::success);
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
@@ -168,9 +168,8 @@ TEST_CASE("an output of another shape is a status, and nothing is written") {
   if (!fixture::has_device()) return;
   using q = quantizer<>;
   fixture::device_matrix<q, plain> out(shape_for<q, plain>(16, 64));
-  thrust::device_vector<float> in(16 * 80, 1.0f);
-  auto const view =
-      *make_matrix_view(cuda::std::span<float>(thrust::raw_pointer_cast(in.data()), in.size()), 16, 80);
+  fixture::device_vector<float> in(16 * 80, 1.0f);
+  auto const view = *make_matrix_view(cuda::std::span<float>(in.data(), in.size()), 16, 80);
   CHECK(device::quantize(cuda::stream_ref{cudaStream_t{}}, view, out.view(), q{}) ==
         device::status::shape_mismatch);
   CHECK(fixture::copied(out.codes)[0] == 0xAA);

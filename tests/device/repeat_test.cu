@@ -41,25 +41,24 @@ class stream {
 
 /// One matrix three times over in device memory: aligned, one element on, and column after column.
 struct three_ways {
-  thrust::device_vector<float> shifted, turned;
+  fixture::device_vector<float> shifted, turned;
   fixture::on_device<float> aligned;
 
   explicit three_ways(fixture::matrix<> const& host)
       : shifted(host.values.size() + 1), turned(host.values.size()), aligned(host) {
-    thrust::copy(host.values.begin(), host.values.end(), shifted.begin() + 1);
+    fixture::transfer(host.values.begin(), host.values.end(), shifted.begin() + 1);
     std::vector<float> by_column(host.values.size());
     for (matrix_index i = 0; i != rows; ++i) {
       for (matrix_index j = 0; j != columns; ++j) {
         by_column[static_cast<std::size_t>(j * rows + i)] = host(i, j);
       }
     }
-    thrust::copy(by_column.begin(), by_column.end(), turned.begin());
+    fixture::transfer(by_column.begin(), by_column.end(), turned.begin());
   }
   matrix_view<float const> view(int way) const {
     if (way == 0) return aligned.view;
     bool const by_column = way == 2;
-    float const* const data =
-        by_column ? thrust::raw_pointer_cast(turned.data()) : thrust::raw_pointer_cast(shifted.data()) + 1;
+    float const* const data = by_column ? turned.data() : shifted.data() + 1;
     cuda::std::array<matrix_index, 2> const strides{by_column ? matrix_index{1} : columns, by_column ? rows : matrix_index{1}};
     return {data, {matrix_extents(rows, columns), strides}};
   }
@@ -237,12 +236,11 @@ TEST_CASE("what a slow kernel writes on a stream is what is quantized behind it,
   fixture::on_device<float> const from(host);
   fixture::guarded_matrix<nvfp4_block> out(expected.shape());
   for (int run = 0; run != 8; ++run) {
-    thrust::device_vector<float> late(host.values.size(), -1.0f);
+    fixture::device_vector<float> late(host.values.size(), -1.0f);
     REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
     stream const on;
-    copy_late<<<1, 1024, 0, on.get()>>>(thrust::raw_pointer_cast(from.values.data()),
-                                        thrust::raw_pointer_cast(late.data()), rows * columns);
-    matrix_view<float const> const view(thrust::raw_pointer_cast(late.data()), from.view.mapping());
+    copy_late<<<1, 1024, 0, on.get()>>>(from.values.data(), late.data(), rows * columns);
+    matrix_view<float const> const view(late.data(), from.view.mapping());
     CHECK(device::quantize(on, view, out.view(), quantizer<>{}) == ok);
     REQUIRE(cudaStreamSynchronize(on.get()) == cudaSuccess);
     CHECK(out.different_bytes(expected) == 0);

@@ -23,9 +23,9 @@ int different_tiles(fixture::matrix<T> const& values, Quantizer const& q) {
   auto const view = values.view();
   auto const expected = quantized(view, q);
   auto const turned = transpose_tiles<Quantizer>(expected.view());
-  thrust::device_vector<T> const memory(values.values.begin(), values.values.end());
+  fixture::device_vector<T> const memory(values.values.begin(), values.values.end());
   cuda::std::array<matrix_index, 2> const strides{view.stride(0), view.stride(1)};
-  matrix_view<T const> const in(thrust::raw_pointer_cast(memory.data()), {view.extents(), strides});
+  matrix_view<T const> const in(memory.data(), {view.extents(), strides});
   fixture::device_matrix<Quantizer, cuda::std::layout_right> made(expected.shape()), moved(turned.shape());
   cuda::stream_ref const stream{cudaStream_t{}};
   REQUIRE(device::quantize(stream, in, made.view(), q) == device::status::success);

@@ -80,10 +80,9 @@ TEST_CASE(
     "a code is the number of thresholds that a magnitude has passed, for every bf16 magnitude") {
   if (!fixture::has_device()) return;
   auto const all = factors();
-  thrust::device_vector<float> const in(all.begin(), all.end());
-  thrust::device_vector<findings> found(1, findings{});
-  compare<<<static_cast<unsigned>(all.size()), 256>>>(thrust::raw_pointer_cast(in.data()),
-                                                      thrust::raw_pointer_cast(found.data()));
+  fixture::device_vector<float> const in(all.begin(), all.end());
+  fixture::device_vector<findings> found(1, findings{});
+  compare<<<static_cast<unsigned>(all.size()), 256>>>(in.data(), found.data());
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   findings const result = found[0];
   CHECK(result.wrong_codes == 0);

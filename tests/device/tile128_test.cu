@@ -23,8 +23,8 @@ __global__ void places(int* out, int chunks) {
 template <class T>
 std::vector<int> all_places() {
   constexpr int chunks = 128 * static_cast<int>(sizeof(T)) / 16;
-  thrust::device_vector<int> out(128 * chunks);
-  places<T><<<1, 256>>>(thrust::raw_pointer_cast(out.data()), chunks);
+  fixture::device_vector<int> out(128 * chunks);
+  places<T><<<1, 256>>>(out.data(), chunks);
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   return fixture::copied(out);
 }

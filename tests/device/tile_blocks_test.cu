@@ -35,10 +35,9 @@ TEST_CASE("each square tile finds its largest magnitude, with NaN and without") 
   if (!fixture::has_device()) return;
   auto values = fixture::filled<bf16>(128, 128, 31);
   values(20, 40) = bf16::from_bits(0xFFC0);  // tile row 1, column 2
-  thrust::device_vector<bf16> const in(values.values.begin(), values.values.begin() + 128 * 128);
-  thrust::device_vector<float> largest(64), amax(64);
-  amaxes<<<1, 256>>>(thrust::raw_pointer_cast(in.data()), thrust::raw_pointer_cast(largest.data()),
-                     thrust::raw_pointer_cast(amax.data()));
+  fixture::device_vector<bf16> const in(values.values.begin(), values.values.begin() + 128 * 128);
+  fixture::device_vector<float> largest(64), amax(64);
+  amaxes<<<1, 256>>>(in.data(), largest.data(), amax.data());
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   for (int tile = 0; tile < 64; ++tile) {
     float expected = 0;

@@ -55,8 +55,8 @@ TEST_CASE("every tile has its turn, once") {
                                       {4000, 144},
                                       {128, 10000}}) {
     auto const count = static_cast<std::size_t>((rows + 127) / 128 * ((columns + 127) / 128));
-    thrust::device_vector<matrix_index> out(count, -2);
-    corners<<<1, 256>>>(rows, columns, thrust::raw_pointer_cast(out.data()));
+    fixture::device_vector<matrix_index> out(count, -2);
+    corners<<<1, 256>>>(rows, columns, out.data());
     REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
     auto seen = fixture::copied(out);
     std::sort(seen.begin(), seen.end());

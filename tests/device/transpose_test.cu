@@ -20,9 +20,9 @@ int mismatches(matrix_index rows, matrix_index columns) {
   auto const values = fixture::filled<float>(rows, columns, 3);
   auto const straight = quantized<Layout>(values.view(), Q{});
   auto const expected = transpose_tiles<Q>(straight.view());
-  thrust::device_vector<float> in(values.values.begin(), values.values.end());
-  auto const view = *make_matrix_view(
-      cuda::std::span<float const>(thrust::raw_pointer_cast(in.data()), in.size()), rows, columns);
+  fixture::device_vector<float> in(values.values.begin(), values.values.end());
+  auto const view =
+      *make_matrix_view(cuda::std::span<float const>(in.data(), in.size()), rows, columns);
   fixture::device_matrix<Q, Layout> first(straight.shape()), turned(expected.shape());
   cuda::stream_ref const stream{cudaStream_t{}};
   REQUIRE(device::quantize(stream, view, first.view(), Q{}) == device::status::success);

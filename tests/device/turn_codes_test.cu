@@ -33,9 +33,9 @@ TEST_CASE("nibble j of word i comes to be nibble i of word j") {
   oracle::bit_source random(3);
   std::vector<std::uint32_t> words(8 * 64);
   for (auto& word : words) word = random.below(0x10000) << 16 | random.below(0x10000);
-  thrust::device_vector<std::uint32_t> const in(words.begin(), words.end());
-  thrust::device_vector<std::uint32_t> out(words.size());
-  turn<<<1, 64>>>(thrust::raw_pointer_cast(in.data()), thrust::raw_pointer_cast(out.data()));
+  fixture::device_vector<std::uint32_t> const in(words.begin(), words.end());
+  fixture::device_vector<std::uint32_t> out(words.size());
+  turn<<<1, 64>>>(in.data(), out.data());
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   auto const got = fixture::copied(out);
   int differences = 0;

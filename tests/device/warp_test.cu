@@ -36,12 +36,10 @@ int differences(Quantizer const& q, Transform const& transform) {
   constexpr std::uint64_t first = 48, pitch = 80;
   auto const values = fixture::filled(16, 16, 11);
   fixture::on_device<float> const in(values);
-  thrust::device_vector<float> transformed(256);
-  thrust::device_vector<std::uint8_t> codes(128), scales(32);
-  by_lanes<<<1, 32>>>(in.view.data_handle(), q, transform, first, pitch,
-                      thrust::raw_pointer_cast(transformed.data()),
-                      thrust::raw_pointer_cast(codes.data()),
-                      thrust::raw_pointer_cast(scales.data()));
+  fixture::device_vector<float> transformed(256);
+  fixture::device_vector<std::uint8_t> codes(128), scales(32);
+  by_lanes<<<1, 32>>>(in.view.data_handle(), q, transform, first, pitch, transformed.data(),
+                      codes.data(), scales.data());
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   auto const got = fixture::copied(transformed);
   auto const got_codes = fixture::copied(codes), got_scales = fixture::copied(scales);

@@ -24,8 +24,8 @@ constexpr int rows = 70, columns = 1600, of_x = 8;
 
 template <int Tall, int Wide, bool Whole>
 std::vector<float> product(quantized_view<nvfp4_block> const& w, matrix_view<bf16> const& x) {
-  thrust::device_vector<float> out(of_x * rows, -1.0f);
-  auto const view = *make_matrix_view(cuda::std::span<float>(thrust::raw_pointer_cast(out.data()), out.size()), of_x, rows);
+  fixture::device_vector<float> out(of_x * rows, -1.0f);
+  auto const view = *make_matrix_view(cuda::std::span<float>(out.data(), out.size()), of_x, rows);
   auto const kernel = &detail::weight_only<Tall, Wide, Whole, matrix_view<bf16>, quantized_view<nvfp4_block>, matrix_view<float>, doubled>;
   kernel<<<(rows + 16 * Tall - 1) / (16 * Tall), 32 * detail::few_warps>>>(x, w, view, doubled{}, epilogue{});
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
@@ -41,13 +41,14 @@ TEST_CASE("one or two fragments of W or of x a warp, by vectors or by ordinary l
   std::vector<std::uint8_t> codes(w.codes.size()), scales(w.scale_bytes.size());
   for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<std::uint8_t>(i * 0x9E37'79B1u >> 13);
   for (std::size_t i = 0; i < scales.size(); ++i) scales[i] = static_cast<std::uint8_t>(0x20 + i * 37 % 64);
-  thrust::copy(codes.begin(), codes.end(), w.codes.begin());
-  thrust::copy(scales.begin(), scales.end(), w.scale_bytes.begin());
+  fixture::transfer(codes.begin(), codes.end(), w.codes.begin());
+  fixture::transfer(scales.begin(), scales.end(), w.scale_bytes.begin());
   w.amax[0] = 1.0f;
   std::vector<bf16> values(of_x * columns);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = bf16(static_cast<float>(static_cast<int>(i * 7919 % 509) - 254) / 37.0f);
-  thrust::device_vector<bf16> device(values.begin(), values.end());
-  auto const x = *make_matrix_view(cuda::std::span<bf16>(thrust::raw_pointer_cast(device.data()), device.size()), of_x, columns);
+  fixture::device_vector<bf16> device(values.begin(), values.end());
+  auto const x =
+      *make_matrix_view(cuda::std::span<bf16>(device.data(), device.size()), of_x, columns);
   auto const expected = product<1, 1, true>(w.view(), x);
   auto const same = [&](std::vector<float> const& other) {
     return std::memcmp(expected.data(), other.data(), expected.size() * sizeof(float)) == 0;

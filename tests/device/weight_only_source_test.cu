@@ -53,12 +53,12 @@ int differences(matrix_index rows, matrix_index columns) {
   std::vector<std::uint8_t> codes(w.codes.size()), scales(w.scale_bytes.size());
   for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<std::uint8_t>(i * 0x9E37'79B1u >> 13);
   for (std::size_t i = 0; i < scales.size(); ++i) scales[i] = static_cast<std::uint8_t>(i * 37 % 127);
-  thrust::copy(codes.begin(), codes.end(), w.codes.begin());
-  thrust::copy(scales.begin(), scales.end(), w.scale_bytes.begin());
-  thrust::device_vector<int> wrong(1, 0);
+  fixture::transfer(codes.begin(), codes.end(), w.codes.begin());
+  fixture::transfer(scales.begin(), scales.end(), w.scale_bytes.begin());
+  fixture::device_vector<int> wrong(1, 0);
   for (matrix_index row = 0; row < rows; row += 16) {
     for (int step = 0; step < (columns + 127) / 128; ++step) {
-      compare<<<1, 32>>>(w.view(), row, step, thrust::raw_pointer_cast(wrong.data()));
+      compare<<<1, 32>>>(w.view(), row, step, wrong.data());
     }
   }
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
@@ -104,9 +104,9 @@ TEST_CASE("eight of x are four pairs of an element and the fourth after it") {
   if (!fixture::has_device()) return;
   std::vector<bf16> x(16);
   for (std::size_t i = 0; i < x.size(); ++i) x[i] = bf16::from_bits(static_cast<int>(i) + 1);
-  thrust::device_vector<bf16> const device(x.begin(), x.end());
-  thrust::device_vector<std::uint32_t> pairs(12);
-  load_x<<<1, 1>>>(thrust::raw_pointer_cast(device.data()), thrust::raw_pointer_cast(pairs.data()));
+  fixture::device_vector<bf16> const device(x.begin(), x.end());
+  fixture::device_vector<std::uint32_t> pairs(12);
+  load_x<<<1, 1>>>(device.data(), pairs.data());
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   auto const got = fixture::copied(pairs);
   for (std::uint32_t j = 0; j < 4; ++j) {
@@ -125,10 +125,11 @@ TEST_CASE("a float is the sum of its three parts, whatever its exponent, and inf
       x.push_back(nibble::detail::float_from_bits((i % 2) << 31 | exponent << 23 | (i == 0 ? 0 : mantissa)));
     }
   }
-  thrust::device_vector<float> const device(x.begin(), x.end());
-  thrust::device_vector<float> sums(x.size());
-  thrust::device_vector<int> wrong(1, 0);
-  split_floats<<<static_cast<unsigned>(x.size() / 8), 1>>>(thrust::raw_pointer_cast(device.data()), thrust::raw_pointer_cast(sums.data()), thrust::raw_pointer_cast(wrong.data()));
+  fixture::device_vector<float> const device(x.begin(), x.end());
+  fixture::device_vector<float> sums(x.size());
+  fixture::device_vector<int> wrong(1, 0);
+  split_floats<<<static_cast<unsigned>(x.size() / 8), 1>>>(device.data(), sums.data(),
+                                                           wrong.data());
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   auto const got = fixture::copied(sums);
   int different = wrong[0];

@@ -41,8 +41,8 @@ struct weights {
       }
     }
     view.amax(0, 0) = 100.0f;
-    thrust::copy(host.code_bytes().begin(), host.code_bytes().end(), device.codes.begin());
-    cudaMemcpy(thrust::raw_pointer_cast(device.scale_bytes.data()), host.scales().data(), host.scales().size(),
+    fixture::transfer(host.code_bytes().begin(), host.code_bytes().end(), device.codes.begin());
+    cudaMemcpy(device.scale_bytes.data(), host.scales().data(), host.scales().size(),
                cudaMemcpyHostToDevice);
     device.amax[0] = 100.0f;
   }
@@ -57,18 +57,18 @@ struct weights {
 template <class T>
 struct rows_of {
   std::vector<T> host;
-  thrust::device_vector<T> device;
+  fixture::device_vector<T> device;
   matrix_index rows, columns, pitch;
 
   rows_of(matrix_index r, matrix_index c, matrix_index p)
       : host(static_cast<std::size_t>(r * p + 1)), rows(r), columns(c), pitch(p) {}
   T& operator()(matrix_index i, matrix_index j) { return host[static_cast<std::size_t>(i * pitch + j)]; }
   matrix_view<T> view() {
-    device = thrust::device_vector<T>(host.begin(), host.end());
+    device = fixture::device_vector<T>(host.begin(), host.end());
     cuda::std::array<matrix_index, 2> const strides{pitch, 1};
-    return matrix_view<T>(thrust::raw_pointer_cast(device.data()), {matrix_extents(rows, columns), strides});
+    return matrix_view<T>(device.data(), {matrix_extents(rows, columns), strides});
   }
-  void fetch() { thrust::copy(device.begin(), device.end(), host.begin()); }
+  void fetch() { fixture::transfer(device.begin(), device.end(), host.begin()); }
 };
 
 template <class T>
@@ -180,7 +180,7 @@ TEST_CASE("every scale of MXFP4: one weight at a time is exact, or infinite from
 TEST_CASE("a float of 24 bits against one weight is exact, and infinities and NaN are themselves") {
   if (!fixture::has_device()) return;
   weights<plain> w(16, 64, 0x38, 0x38);  // scale 1
-  thrust::fill(w.device.codes.begin(), w.device.codes.end(), std::uint8_t{0x22});  // 1
+  fixture::fill(w.device.codes.begin(), w.device.codes.end(), std::uint8_t{0x22});  // 1
   rows_of<float> x(32, 64, 64), out(32, 16, 16);
   oracle::bit_source random(9);
   for (matrix_index i = 0; i < 28; ++i) {
@@ -248,10 +248,10 @@ TEST_CASE("the epilogue is that of the host's products, into bf16 too") {
   rows_of<bf16> out(4, 40, 40);
   for (matrix_index i = 0; i < 160; ++i) out.host[static_cast<std::size_t>(i)] = bf16(static_cast<float>(i));
   auto const before = out.host;
-  thrust::device_vector<float> bias(40);
+  fixture::device_vector<float> bias(40);
   for (int i = 0; i < 40; ++i) bias[static_cast<std::size_t>(i)] = 0.37f * static_cast<float>(i);
   auto const view = out.view();
-  multiply(x.view(), w.device.view(), view, {.alpha = 0.3f, .beta = 0.7f, .bias = thrust::raw_pointer_cast(bias.data())});
+  multiply(x.view(), w.device.view(), view, {.alpha = 0.3f, .beta = 0.7f, .bias = bias.data()});
   out.fetch();
   auto const on_host = fixture::copied(bias);
   int different = 0;

@@ -73,15 +73,16 @@ __global__ void __launch_bounds__(tile::threads, 1)
 TEST_CASE("every element of a block's tile is the exact sum, over three steps") {
   if (!fixture::has_device()) return;
   operand const a(tile::rows, 1), b(tile::columns, 2);
-  thrust::device_vector<std::uint8_t> const codes_a(a.codes.begin(), a.codes.end()), codes_b(b.codes.begin(), b.codes.end());
-  thrust::device_vector<std::uint8_t> const scales_a(a.scales.begin(), a.scales.end()), scales_b(b.scales.begin(), b.scales.end());
-  thrust::device_vector<float> d(tile::rows * tile::columns, -1.0f);
-  thrust::device_vector<int> steps(1);
+  fixture::device_vector<std::uint8_t> const codes_a(a.codes.begin(), a.codes.end()),
+      codes_b(b.codes.begin(), b.codes.end());
+  fixture::device_vector<std::uint8_t> const scales_a(a.scales.begin(), a.scales.end()),
+      scales_b(b.scales.begin(), b.scales.end());
+  fixture::device_vector<float> d(tile::rows * tile::columns, -1.0f);
+  fixture::device_vector<int> steps(1);
   constexpr auto memory = sizeof(mma::stage<tile::rows>) + sizeof(mma::stage<tile::columns>);
   REQUIRE(cudaFuncSetAttribute(multiply, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(memory)) == cudaSuccess);
-  multiply<<<1, tile::threads, memory>>>(thrust::raw_pointer_cast(codes_a.data()), thrust::raw_pointer_cast(scales_a.data()),
-                                         thrust::raw_pointer_cast(codes_b.data()), thrust::raw_pointer_cast(scales_b.data()),
-                                         thrust::raw_pointer_cast(d.data()), thrust::raw_pointer_cast(steps.data()));
+  multiply<<<1, tile::threads, memory>>>(codes_a.data(), scales_a.data(), codes_b.data(),
+                                         scales_b.data(), d.data(), steps.data());
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   auto const got = fixture::copied(d);
   int wrong = 0;

@@ -138,7 +138,7 @@ int wrong_loads(matrix_index rows, matrix_index columns) {
   fixture::device_matrix<Quantizer, ScaleLayout> m(shape);
   std::vector<std::uint8_t> scales(m.scale_bytes.size());
   for (std::size_t i = 0; i < scales.size(); ++i) scales[i] = static_cast<std::uint8_t>(i * 37 % 251);
-  thrust::copy(scales.begin(), scales.end(), m.scale_bytes.begin());
+  fixture::transfer(scales.begin(), scales.end(), m.scale_bytes.begin());
   // Codes through a view of the host, so that those past the last column are zeros.
   quantized_matrix<typename Quantizer::block_type, ScaleLayout> host(shape);
   auto const to = host.view();
@@ -146,16 +146,16 @@ int wrong_loads(matrix_index rows, matrix_index columns) {
   for (matrix_index i = 0; i < rows; ++i) {
     for (matrix_index j = 0; j < columns; ++j) to.codes(i, j) = element::from_bits((i * 41 + j * 7) % 256 & element::format.mask());
   }
-  thrust::copy(host.code_bytes().begin(), host.code_bytes().end(), m.codes.begin());
-  thrust::device_vector<int> different(1, 0);
+  fixture::transfer(host.code_bytes().begin(), host.code_bytes().end(), m.codes.begin());
+  fixture::device_vector<int> different(1, 0);
   for (matrix_index row = 0; row < rows; row += 16) {
     for (matrix_index column = 0; column < columns; column += 32) {
-      compare<<<1, 32>>>(m.view(), row, column, thrust::raw_pointer_cast(different.data()));
+      compare<<<1, 32>>>(m.view(), row, column, different.data());
     }
   }
   auto const inner = part(m.view(), 3, 32, rows - 4, columns - 32);
   REQUIRE(inner.has_value());
-  compare<<<1, 32>>>(*inner, 0, 0, thrust::raw_pointer_cast(different.data()));
+  compare<<<1, 32>>>(*inner, 0, 0, different.data());
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   return different[0];
 }

@@ -29,10 +29,10 @@ __global__ void compare(View view, matrix_index row, matrix_index column, int* d
 
 template <class View>
 int differences(View const& view) {
-  thrust::device_vector<int> different(1, 0);
+  fixture::device_vector<int> different(1, 0);
   for (matrix_index row = 0; row < view.rows(); row += 16) {
     for (matrix_index column = 0; column < view.columns(); column += 64) {
-      compare<<<1, 32>>>(view, row, column, thrust::raw_pointer_cast(different.data()));
+      compare<<<1, 32>>>(view, row, column, different.data());
     }
   }
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
@@ -52,8 +52,8 @@ fixture::device_matrix<Quantizer, ScaleLayout> counted(matrix_index rows, matrix
     codes[i] = static_cast<std::uint8_t>(byte);
   }
   for (std::size_t i = 0; i < scales.size(); ++i) scales[i] = static_cast<std::uint8_t>(i * 37 % 127);
-  thrust::copy(codes.begin(), codes.end(), m.codes.begin());
-  thrust::copy(scales.begin(), scales.end(), m.scale_bytes.begin());
+  fixture::transfer(codes.begin(), codes.end(), m.codes.begin());
+  fixture::transfer(scales.begin(), scales.end(), m.scale_bytes.begin());
   return m;
 }
 
@@ -118,10 +118,9 @@ TEST_CASE("tiles in shared memory give the words that ordinary loads give") {
   if (!fixture::has_device()) return;
   std::vector<std::uint8_t> tile(16 * 32);
   for (std::size_t i = 0; i < tile.size(); ++i) tile[i] = static_cast<std::uint8_t>(i * 151 >> 2);
-  thrust::device_vector<std::uint8_t> const on_device(tile.begin(), tile.end());
-  thrust::device_vector<int> different(1, 0);
-  compare_shared<<<1, 32>>>(thrust::raw_pointer_cast(on_device.data()),
-                            thrust::raw_pointer_cast(different.data()));
+  fixture::device_vector<std::uint8_t> const on_device(tile.begin(), tile.end());
+  fixture::device_vector<int> different(1, 0);
+  compare_shared<<<1, 32>>>(on_device.data(), different.data());
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   CHECK(different[0] == 0);
 }

@@ -35,8 +35,8 @@ __global__ void check(int* wrong) {
 
 template <class T>
 int wrong_products() {
-  thrust::device_vector<int> wrong(1, 0);
-  check<T><<<1, 128>>>(thrust::raw_pointer_cast(wrong.data()));
+  fixture::device_vector<int> wrong(1, 0);
+  check<T><<<1, 128>>>(wrong.data());
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   return wrong[0];
 }

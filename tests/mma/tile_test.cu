@@ -60,8 +60,8 @@ __global__ void multiply(problem* p) {
 }
 
 problem multiplied(problem const& p) {
-  thrust::device_vector<problem> device(1, p);
-  multiply<<<1, 32>>>(thrust::raw_pointer_cast(device.data()));
+  fixture::device_vector<problem> device(1, p);
+  multiply<<<1, 32>>>(device.data());
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   return device[0];
 }

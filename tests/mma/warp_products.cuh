@@ -37,10 +37,9 @@ outcome products(std::vector<Matrices> const& cases) {
   for (auto const& m : cases) result.got.push_back(fragments_of(m, select::lane_a, select::lane_b));
   result.expected = result.got;
   for (auto& warp : result.expected) Atom::model(warp);
-  thrust::device_vector<warp_fragments> warps(result.got.begin(), result.got.end());
-  thrust::device_vector<bool> is_emulated(1);
-  multiply<Atom><<<static_cast<unsigned>(cases.size()), 32>>>(
-      thrust::raw_pointer_cast(warps.data()), thrust::raw_pointer_cast(is_emulated.data()));
+  fixture::device_vector<warp_fragments> warps(result.got.begin(), result.got.end());
+  fixture::device_vector<bool> is_emulated(1);
+  multiply<Atom><<<static_cast<unsigned>(cases.size()), 32>>>(warps.data(), is_emulated.data());
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   result.got = copied(warps);
   result.is_emulated = is_emulated[0];

@@ -61,12 +61,12 @@ template <class Encode, class Quantizer>
 int different_blocks(Quantizer const& q, float amax) {
   auto const values = blocks_of_sixteen();
   std::size_t const blocks = values.size() / 16;
-  thrust::device_vector<float> const in(values.begin(), values.end());
-  thrust::device_vector<std::uint64_t> codes(blocks);
-  thrust::device_vector<std::uint8_t> scales(blocks);
+  device_vector<float> const in(values.begin(), values.end());
+  device_vector<std::uint64_t> codes(blocks);
+  device_vector<std::uint8_t> scales(blocks);
   encode_blocks<Encode><<<static_cast<unsigned>(blocks / 64), 64>>>(
-      thrust::raw_pointer_cast(in.data()), amax, q, thrust::raw_pointer_cast(codes.data()),
-      reinterpret_cast<typename Quantizer::scale_type*>(thrust::raw_pointer_cast(scales.data())));
+      in.data(), amax, q, codes.data(),
+      reinterpret_cast<typename Quantizer::scale_type*>(scales.data()));
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   auto const got_codes = copied(codes);
   auto const got_scales = copied(scales);

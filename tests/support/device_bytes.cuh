@@ -2,8 +2,6 @@
 // Host matrices on the device and device matrices back, with guards round whatever a kernel writes.
 #pragma once
 
-#include <thrust/copy.h>
-
 #include <algorithm>
 
 #include <cuda/stream_ref>
@@ -18,14 +16,13 @@ inline cuda::stream_ref const default_stream{cudaStream_t{}};
 /// A host matrix's values in device memory, `shift` elements off alignment, under the same strides.
 template <class T>
 struct on_device {
-  thrust::device_vector<T> values;
+  device_vector<T> values;
   nibble::matrix_view<T const> view;
 
   explicit on_device(matrix<T> const& host, std::size_t shift = 0)
-      : values(host.values.size() + shift),
-        view(thrust::raw_pointer_cast(values.data()) + shift, host.view().mapping()) {
-    thrust::copy(host.values.begin(), host.values.end(),
-                 values.begin() + static_cast<std::ptrdiff_t>(shift));
+      : values(host.values.size() + shift), view(values.data() + shift, host.view().mapping()) {
+    transfer(host.values.begin(), host.values.end(),
+             values.begin() + static_cast<std::ptrdiff_t>(shift));
   }
   on_device(on_device const&) = delete;
 };
@@ -42,7 +39,7 @@ class guarded_bytes {
 
   template <class T>
   cuda::std::span<T> as() {
-    return {reinterpret_cast<T*>(thrust::raw_pointer_cast(bytes_.data()) + first_),
+    return {reinterpret_cast<T*>(bytes_.data() + first_),
             (bytes_.size() - first_ - guard) / sizeof(T)};
   }
   std::vector<std::uint8_t> inside() const {
@@ -70,7 +67,7 @@ class guarded_bytes {
   }
 
   std::size_t first_;
-  thrust::device_vector<std::uint8_t> bytes_;
+  device_vector<std::uint8_t> bytes_;
 };
 
 /// A quantized matrix on the device between guards, its codes and scales so many bytes off alignment.

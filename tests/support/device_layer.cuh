@@ -30,14 +30,14 @@ inline nibble::cublas::handle const& library() {
 template <class T>
 struct device_tensor {
   matrix<T> const& host;
-  thrust::device_vector<T> values;
+  device_vector<T> values;
 
   explicit device_tensor(matrix<T> const& from)
       : host(from), values(from.values.begin(), from.values.end()) {}
   matrix_view<T> view() {
     auto const like = host.view();
     cuda::std::array<matrix_index, 2> const strides{like.stride(0), like.stride(1)};
-    return {thrust::raw_pointer_cast(values.data()), {like.extents(), strides}};
+    return {values.data(), {like.extents(), strides}};
   }
 };
 
@@ -74,13 +74,12 @@ int mismatches(device::linear_shape s) {
   device_tensor<T> x(given.x), w(given.w), dy(given.dy), y(given.y), dx(given.dx);
   device_tensor<float> dw(given.dw);
   device::linear<Recipe, Mode> layer(s);
-  thrust::device_vector<std::uint8_t> kept(layer.kept_bytes(), std::uint8_t{0xFF}),
+  device_vector<std::uint8_t> kept(layer.kept_bytes(), std::uint8_t{0xFF}),
       scratch(layer.workspace_bytes(library()), std::uint8_t{0xFF});
-  device::workspace const k{thrust::raw_pointer_cast(kept.data()), kept.size()},
-      m{thrust::raw_pointer_cast(scratch.data()), scratch.size()};
+  device::workspace const k{kept.data(), kept.size()}, m{scratch.data(), scratch.size()};
   cuda::stream_ref const stream{cudaStream_t{}};
   REQUIRE(layer.forward(library(), stream, m, k, x.view(), w.view(), y.view(), step_key) == device::status::success);
-  thrust::fill(scratch.begin(), scratch.end(), std::uint8_t{0xFF});  // nothing in it lasts
+  fill(scratch.begin(), scratch.end(), std::uint8_t{0xFF});  // nothing in it lasts
   REQUIRE(layer.backward(library(), stream, m, k, dy.view(), dx.view(), dw.view(), step_key) ==
           device::status::success);
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);

@@ -4,22 +4,14 @@
 
 #include <doctest/doctest.h>
 
-#include <thrust/device_vector.h>
-#include <thrust/host_vector.h>
-
 #include <vector>
 
 #include <nibble/quantized_matrix.hpp>
 
+#include "support/device_vector.cuh"
 #include "support/has_device.cuh"
 
 namespace fixture {
-
-template <class T>
-std::vector<T> copied(thrust::device_vector<T> const& from) {
-  thrust::host_vector<T> const host = from;
-  return {host.begin(), host.end()};
-}
 
 /// How many bytes of two vectors differ, which must have as many.
 template <class T, class U>
@@ -40,8 +32,8 @@ struct device_matrix {
   using scale = typename block::scale_type;
 
   nibble::quantized_shape<block, ScaleLayout> shape;
-  thrust::device_vector<std::uint8_t> codes, scale_bytes;
-  thrust::device_vector<float> amax;
+  device_vector<std::uint8_t> codes, scale_bytes;
+  device_vector<float> amax;
 
   explicit device_matrix(nibble::quantized_shape<block, ScaleLayout> const& s)
       : shape(s), codes(static_cast<std::size_t>(s.code_bytes()), std::uint8_t{0xAA}),
@@ -50,10 +42,10 @@ struct device_matrix {
 
   nibble::quantized_view<block, ScaleLayout> view() {
     auto const made = nibble::make_quantized_view<block, ScaleLayout>(
-        cuda::std::span<std::uint8_t>(thrust::raw_pointer_cast(codes.data()), codes.size()),
-        cuda::std::span<scale>(reinterpret_cast<scale*>(thrust::raw_pointer_cast(scale_bytes.data())),
+        cuda::std::span<std::uint8_t>(codes.data(), codes.size()),
+        cuda::std::span<scale>(reinterpret_cast<scale*>(scale_bytes.data()),
                                static_cast<std::size_t>(shape.scale_count())),
-        cuda::std::span<float>(thrust::raw_pointer_cast(amax.data()), amax.size()), shape);
+        cuda::std::span<float>(amax.data(), amax.size()), shape);
     REQUIRE(made.has_value());
     return *made;
   }

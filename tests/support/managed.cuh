@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory that both sides see, for tests of what needs no more: a tenth of thrust's compile time.
+// Memory that both sides see, for tests of what needs no more.
 #pragma once
 
 #include <doctest/doctest.h>
