@@ -59,6 +59,10 @@ consteval bool goes_up_for_its_share(Real value, std::uint64_t leading) {
 static_assert(goes_up_for_its_share(0x1.23456789ABCDEp-2, 0x1'2345'6789u));
 static_assert(goes_up_for_its_share(0x1.234566p-2f, 0x1'2345'6600u));
 
+// The highest bit of a subnormal's significand comes to stand where that of other floats does.
+static_assert(format::dissect(0x1.8p-148f).exponent == -148 &&
+              format::dissect(0x1.8p-148f).significand == 0xC0'0000u);
+
 // Even one random bit makes a rule that can go up, so what is too large becomes infinity.
 static_assert(format::encode<format::e5m2, format::stochastic<1>, format::overflow::to_special>(
                   0x1p17f, 0) == 0x7C);

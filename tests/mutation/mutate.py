@@ -119,7 +119,7 @@ inline int const chosen = std::getenv("NIBBLE_MUTANT") ? std::atoi(std::getenv("
 #define NIBBLE_MUTANT (__builtin_is_constant_evaluated() ? 0 : ::nibble_mutation::chosen)
 """
 SCOPE = re.compile(r"(?<!\w)(namespace|struct|class|union)\b(?![^{]*\))")
-FUNCTION = re.compile(r"\)\s*((const|noexcept|override)\s*|requires [\w:<>, ]*|-> [\w:<>, ]*)*$")
+FUNCTION = re.compile(r"\)\s*((const|noexcept|override)\s*|requires [\w:<>,\s]*|-> [\w:<>,\s]*)*$")
 LINES = 1000  # more than a header has: line 7005 of an error is the line 5 of mutant 7
 
 Mutant = collections.namedtuple("Mutant", "header start end text")

@@ -52,7 +52,7 @@ struct one_by_one {
 
 /// Of the errors of a tile of this shape under three scales: those that differ when its numbers are added
 /// one by one.
-template <class Metric, std::size_t Rows, std::size_t Columns>
+template <class Metric, std::size_t Rows, std::size_t Columns, class Element = fp4_e2m1>
 int errors_apart() {
   static float tile[Rows][Columns];
   for (std::size_t r = 0; r != Rows; ++r) {
@@ -63,8 +63,8 @@ int errors_apart() {
   }
   float const scale[3] = {1.5f, 0.4375f, 0.0f}, encode[3] = {0.65f, 2.25f, 1.0f};
   float together[3], apart[3];
-  scaling::tile_errors<Metric, fp4_e2m1>(tile, scale, encode, 5.0f, 6.0f, together);
-  scaling::tile_errors<one_by_one<Metric>, fp4_e2m1>(tile, scale, encode, 5.0f, 6.0f, apart);
+  scaling::tile_errors<Metric, Element>(tile, scale, encode, 5.0f, 6.0f, together);
+  scaling::tile_errors<one_by_one<Metric>, Element>(tile, scale, encode, 5.0f, 6.0f, apart);
   int wrong = 0;
   for (int s = 0; s != 3; ++s) {
     wrong += detail::float_bits(together[s]) == detail::float_bits(apart[s]) ? 0 : 1;
@@ -76,7 +76,8 @@ template <class Metric>
 int errors_apart_in_every_shape() {
   return errors_apart<Metric, 1, 16>() + errors_apart<Metric, 1, 32>() + errors_apart<Metric, 2, 16>() +
          errors_apart<Metric, 4, 15>() + errors_apart<Metric, 8, 17>() + errors_apart<Metric, 8, 16>() +
-         errors_apart<Metric, 16, 48>() + errors_apart<Metric, 32, 32>();
+         errors_apart<Metric, 16, 48>() + errors_apart<Metric, 32, 32>() +
+         errors_apart<Metric, 8, 16, fp6_e2m3>();
 }
 
 }  // namespace

@@ -21,8 +21,9 @@ struct sixteen {
         case 1:
           break;  // any float
         case 2:
+          // NaN; or infinity, or the NaN next to it
           bits = (bits & 7) != 0 ? bits | 0x7F80'0000u
-                                 : bits >> 31 << 31 | 0x7F80'0000u;  // NaN or infinity
+                                 : (bits & 0x8000'0000u) + 0x7F80'0000u + (bits >> 3 & 1);
           break;
         case 3:
           bits &= (bits & 7) != 0 ? 0x807F'FFFFu : 0x8000'0000u;  // subnormal or zero
