@@ -64,9 +64,8 @@ int different_bytes(fixture::matrix<T> const& values, std::vector<int> const& of
   }
 
   fixture::on_device<T> const in(values);
-  thrust::device_vector<int> const on_device(offsets.begin(), offsets.end());
-  cuda::std::span<int const> const columns(thrust::raw_pointer_cast(on_device.data()),
-                                           on_device.size());
+  fixture::device_vector<int> const on_device(offsets.begin(), offsets.end());
+  cuda::std::span<int const> const columns(on_device.data(), on_device.size());
   CHECK(device::quantize_grouped_columns(fixture::default_stream, in.view, columns, out.view(),
                                          q) == device::status::success);
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
@@ -109,9 +108,8 @@ TEST_CASE("offsets that fall or lie outside leave everything beside the groups' 
   fixture::on_device<bf16> const in(fixture::filled<bf16>(40, 200));
   for (std::vector<int> const& wild :
        {std::vector<int>{0, 150, 20, 200}, {-7, 30, 900, 100}, {300, -1, -2, 2'000'000'000}}) {
-    thrust::device_vector<int> const offsets(wild.begin(), wild.end());
-    cuda::std::span<int const> const columns(thrust::raw_pointer_cast(offsets.data()),
-                                             offsets.size());
+    fixture::device_vector<int> const offsets(wild.begin(), wild.end());
+    cuda::std::span<int const> const columns(offsets.data(), offsets.size());
     guarded_columns<nvfp4_block, tiled> out({40, 200, 3});
     CHECK(device::quantize_grouped_columns(fixture::default_stream, in.view, columns, out.view(),
                                            q{}) == device::status::success);
@@ -125,9 +123,8 @@ TEST_CASE("no groups and no columns are nothing to do, and other shapes are refu
   using q = quantizer<>;
   fixture::on_device<bf16> const in(fixture::filled<bf16>(32, 64)),
       none(fixture::matrix<bf16>(32, 0));
-  thrust::device_vector<int> const offsets(3);
-  cuda::std::span<int const> const columns(thrust::raw_pointer_cast(offsets.data()),
-                                           offsets.size());
+  fixture::device_vector<int> const offsets(3);
+  cuda::std::span<int const> const columns(offsets.data(), offsets.size());
   guarded_columns<nvfp4_block, plain> one({32, 64, 1}), narrow({32, 48, 2}), two({32, 0, 2});
   for (auto* const wrong : {&one, &narrow}) {
     CHECK(device::quantize_grouped_columns(fixture::default_stream, in.view, columns, wrong->view(),
