@@ -6,6 +6,20 @@
 #include "nibble/arch/ptx.cuh"
 #include "nibble/detail/std.hpp"
 
+namespace nibble::device {
+
+/// The largest magnitude of 16 values, NaN if there is one.
+__device__ __forceinline__ float amax_or_nan(float const (&values)[16]) {
+  float largest[4]{};  // four chains: one would wait for itself
+  for (int i = 0; i < 16; ++i) {
+    largest[i % 4] = arch::ptx::max_nan_abs_f32(largest[i % 4], values[i]);
+  }
+  return arch::ptx::max_nan_abs_f32(arch::ptx::max_nan_abs_f32(largest[0], largest[1]),
+                                    arch::ptx::max_nan_abs_f32(largest[2], largest[3]));
+}
+
+}  // namespace nibble::device
+
 namespace nibble::device::detail {
 
 /// The signs of 8 values, value i's in bit 4 i + 3.

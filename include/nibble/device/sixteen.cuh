@@ -5,7 +5,7 @@
 
 #include "nibble/device/four_over_six.cuh"
 #include "nibble/device/group.cuh"
-#include "nibble/device/thresholds.cuh"
+#include "nibble/device/halves.cuh"
 #include "nibble/rounding/stochastic.hpp"
 
 namespace nibble::device {
@@ -47,24 +47,14 @@ inline constexpr bool makes_sixteens =
                                                              typename Quantizer::block_type>)) &&
     std::is_same_v<decltype(Quantizer::correction), correction::none>;
 
-/// The largest magnitude of 16 values, NaN if there is one.
-__device__ __forceinline__ float amax_or_nan(float const (&values)[16]) {
-  float largest[4]{};  // four chains: one would wait for itself
-  for (int i = 0; i < 16; ++i) {
-    largest[i % 4] = arch::ptx::max_nan_abs_f32(largest[i % 4], values[i]);
-  }
-  return arch::ptx::max_nan_abs_f32(arch::ptx::max_nan_abs_f32(largest[0], largest[1]),
-                                    arch::ptx::max_nan_abs_f32(largest[2], largest[3]));
-}
-
 /// What the threads of a CTA keep of a quantizer: its factors, and in shared memory the encode
 /// factor of each scale, so that no block costs a division.
 ///
 /// shape   table: table_size floats of shared memory, 16-byte aligned. fill_table is called by all
-///         threads, thresholds().fill behind it where codes are made of pairs, then __syncthreads; after
+///         threads, halves().fill behind it where codes are made of pairs, then __syncthreads; after
 ///         that any thread may encode.
 /// bits    those of Quantizer::encode.
-template <class Quantizer, bool WithThresholds = false>
+template <class Quantizer, bool WithHalves = false>
 class sixteen_encoder {
  public:
   using block_type = typename Quantizer::block_type;
@@ -80,13 +70,14 @@ class sixteen_encoder {
   static constexpr bool is_four_or_six = detail::chooses_four_or_six<Quantizer>;
   static constexpr bool has_table =
       detail::has_encode_table<typename Quantizer::scaling_type> || is_four_or_six;
-  /// Are codes of pairs made by thresholds? Worth their table where much is encoded for a value read.
-  static constexpr bool has_thresholds =
-      WithThresholds && has_table && !is_four_or_six && detail::is_nearest<rounding_type>;
+  /// Are codes of pairs made by halves? Worth their table where much is encoded for a value read; scales of
+  /// e4m3 do not lie too far apart for it.
+  static constexpr bool has_halves = WithHalves && has_table && !is_four_or_six &&
+                                     detail::is_nearest<rounding_type> &&
+                                     std::is_same_v<scale_type, fp8_e4m3>;
   static constexpr int scale_count = has_table ? (scale_type::format.is_signed ? 128 : 256) : 1;
-  static constexpr int table_size =
-      scale_count * (is_four_or_six ? 9 : 1) +
-      (has_thresholds ? detail::threshold_table<scale_count>::size : 0);
+  static constexpr int table_size = scale_count * (is_four_or_six ? 9 : 1) +
+                                    (has_halves ? detail::half_table<scale_count>::size : 0);
 
   __device__ __forceinline__ sixteen_encoder(Quantizer const& q, float amax, float* table)
       : q_(q), factors_(Quantizer::prepare({amax})), table_(table) {}
@@ -103,8 +94,13 @@ class sixteen_encoder {
     }
   }
 
-  [[nodiscard]] __device__ __forceinline__ detail::threshold_table<scale_count> thresholds() const {
+  [[nodiscard]] __device__ __forceinline__ detail::half_table<scale_count> halves() const {
     return {table_ + scale_count};
+  }
+  /// Fills it, of factors `share` times those of the scales.
+  __device__ __forceinline__ void fill_halves(float share, unsigned thread) const {
+    float const largest = static_cast<float>(limits<scale_type>::max());
+    halves().fill(share, scaling::encode_multiplier(largest, factors_), thread);
   }
 
   /// The scale of a tile whose amax, NaN aside, is known.
