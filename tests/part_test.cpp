@@ -60,6 +60,9 @@ TEST_CASE("a part without elements points nowhere past its matrix, which may be 
   auto const no_rows = nibble::part(whole.view(), 5, 0, 0, 7);
   REQUIRE(no_rows.has_value());
   CHECK(no_rows->scales.data_handle() == whole.view().scales.data_handle());
+  auto const no_columns = nibble::part(whole.view(), 2, 0, 3, 0);
+  REQUIRE(no_columns.has_value());
+  CHECK(no_columns->scales.data_handle() == whole.view().scales.data_handle());
 }
 
 TEST_CASE("a part that reaches outside is refused, however large the numbers") {
@@ -72,6 +75,10 @@ TEST_CASE("a part that reaches outside is refused, however large the numbers") {
   CHECK(nibble::part(values.view(), 0, -1, 1, 1).error() == view_error::negative_extent);
   CHECK(nibble::part(values.view(), 0, 0, -1, 1).error() == view_error::negative_extent);
   CHECK(nibble::part(values.view(), 0, 0, 1, -1).error() == view_error::negative_extent);
+  auto const whole = nibble::quantized(values.view(), nibble::quantizer<>{});
+  auto const below = nibble::part(whole.view(), 5, 0, 1, 7);
+  REQUIRE(!below.has_value());
+  CHECK(below.error() == view_error::part_out_of_range);
 }
 
 TEST_CASE("a part of a quantized matrix has its codes and scales in every layout") {
@@ -102,6 +109,7 @@ TEST_CASE("a part may not split a block, a tile kept once or a 1x128 amax") {
   auto const second = nibble::part(outer.view(), 4, 128, 2, 128);
   REQUIRE(second.has_value());
   CHECK(second->amax_of(1, 0) == outer.view().amax_of(5, 128));
+  CHECK(second->amax.extent(1) == 1);
 }
 
 TEST_CASE("a part of tiles kept once has their scales, in rows and in tiles of 128x4") {
@@ -148,6 +156,19 @@ TEST_CASE("a part has the amaxes of its rows and of its own 128 columns, and no 
   CHECK(end->amax.extent(1) == 2);
   CHECK(end->amax_of(0, 0) == wide.view().amax_of(0, 128 * 127));
   CHECK(end->amax_of(0, 128) == wide.view().amax_of(0, 128 * 128));
+}
+
+TEST_CASE("a part from any column on has the amax of the whole tensor, which may lie in a wider row") {
+  auto const values = fixture::filled(3, 273, 4);
+  auto const whole = nibble::quantized(values.view(), nibble::quantizer<>{});
+  auto view = whole.view();
+  cuda::std::array<nibble::matrix_index, 2> const strides{5, 1};
+  view.amax = {view.amax.data_handle(), {nibble::matrix_extents(1, 1), strides}};
+  auto const column = nibble::part(view, 1, 272, 2, 1);
+  REQUIRE(column.has_value());
+  CHECK(column->amax.data_handle() == view.amax.data_handle());
+  CHECK(column->amax.extent(1) == 1);
+  CHECK(column->scale(1, 0).bits() == view.scale(2, 17).bits());
 }
 
 TEST_CASE("dequantizing a part gives the part of the whole, amax per row included") {

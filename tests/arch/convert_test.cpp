@@ -99,3 +99,11 @@ TEST_CASE("eight codes in a word are eight codes, the first in the lowest nibble
   constexpr float values[8] = {0.5f, -0.0f, 6.0f, -6.0f, 1e30f, 2.5f, 3.5f, -0.25f};
   static_assert(arch::encode_e2m1x8(values) == 0x864'7F781u);
 }
+
+TEST_CASE("codes are packed in order where their count is no multiple of sixteen") {
+  float values[24];
+  std::uint8_t codes[12];
+  for (std::uint32_t i = 0; i != 24; ++i) values[i] = arch::decode<format::e2m1>(5 * i % 16);
+  arch::encode_e2m1(values, codes);
+  for (std::uint32_t i = 0; i != 24; ++i) CHECK((codes[i / 2] >> (i % 2 * 4) & 15u) == 5 * i % 16);
+}
