@@ -28,6 +28,26 @@ struct without_outer {
 static_assert(!scaling::policy<without_outer, nvfp4_block>);
 static_assert(!scaling::policy<int, nvfp4_block>);
 
+// A tile's amax is all that a policy needs which chooses from it alone, and does not divide.
+struct of_the_tile : without_outer {
+  using outer = tensor_scale::current<>;
+};
+struct of_its_amax : of_the_tile {
+  template <class Block>
+  static constexpr scaling::chosen<typename Block::scale_type> choose_for(
+      float, tensor_scale::factors) noexcept {
+    return {};
+  }
+};
+struct as_a_divisor : of_its_amax {
+  static constexpr bool divides = true;
+};
+static_assert(scaling::policy<of_the_tile, nvfp4_block> &&
+              scaling::policy<as_a_divisor, nvfp4_block>);
+static_assert(scaling::needs_amax_only<of_its_amax, nvfp4_block>);
+static_assert(!scaling::needs_amax_only<of_the_tile, nvfp4_block> &&
+              !scaling::needs_amax_only<as_a_divisor, nvfp4_block>);
+
 static_assert(scaling::rows<nvfp4_block>(scaling::tile::row) == 1);
 static_assert(scaling::rows<nvfp4_block>(scaling::tile::square) == 16);
 static_assert(scaling::rows<fp8_block>(scaling::tile::square) == 128);
