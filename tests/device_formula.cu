@@ -380,7 +380,9 @@ template <class Law, class Prepare>
 void hold(char const* name, unsigned long long wanted, float low, float high, Prepare const& prepare) {
   counts all{};
   unsigned long long told = 0, judged_first = 0;
-  for (long i = 0, done = 0; all.of < wanted; ++i) {
+  // Not all blocks are such as a law speaks of, nor all amaxes.
+  auto const most = 8 * (static_cast<long>(wanted / static_cast<unsigned long long>(blocks)) + std::ssize(amaxes));
+  for (long i = 0, done = 0; all.of < wanted && i < most; ++i) {
     float const amax = amaxes[i % std::ssize(amaxes)];
     if (amax < low || amax > high) continue;
     fixture::fill_blocks<<<2048, 256>>>(memory.values, edge, edge, amax,
@@ -391,7 +393,6 @@ void hold(char const* name, unsigned long long wanted, float low, float high, Pr
     counts const found = counted(law);
     all.of += found.of;
     all.wrong += found.wrong;
-    require(found.of > blocks / 4, "enough blocks that a law speaks of");
     if (done++ == 0) {
       // Every code of the other turned over in magnitude: only blocks of zeros may still obey.
       change<<<edge * edge / 2 / threads_each, threads_each>>>(memory.out[1].codes, 1, 0x77);
@@ -399,7 +400,7 @@ void hold(char const* name, unsigned long long wanted, float low, float high, Pr
       judged_first = found.of;
     }
   }
-  report(name, all, told, told > judged_first / 2);
+  report(name, all, told, told > judged_first / 2 && all.of >= wanted);
 }
 
 using nearest = quantizer<>;

@@ -36,7 +36,7 @@ SLOW = ("matmul_test", "quantize_both_test", "repeat_test", "quantize_test", "li
         "linear_requantized_test", "linear_fast_test")
 # What a tool says, with an exit status of its own, of a run that never asks for the GPU.
 NOTHING_TO_SEE = "Target application terminated before first instrumented API call"
-# NIBBLE_BRIEF: what is asked of thousands of shapes or a hundred times is asked a tenth as often.
+# NIBBLE_BRIEF: what is asked of thousands of shapes or a hundred times is asked a fiftieth as often.
 ENVIRONMENT = {**os.environ, "NIBBLE_REQUIRE_GPU": "1", "NIBBLE_BRIEF": "1"}
 REPORTS = re.compile(r"^========= (?:ERROR SUMMARY: (\d+) errors?|RACECHECK SUMMARY: (\d+) hazards? displayed)", re.M)
 
@@ -136,10 +136,9 @@ def sanitize(programs, options):
 
     work, skipped = [], 0
     for program, source, names in cases:
+        names = [name for name in names if options.only in f"{source}, {name}"]
         small = [name for name in names if name not in large]
         skipped += len(names) - len(small)
-        if options.only not in source:
-            continue
         if pathlib.Path(source).stem in SLOW:
             work[:0] = [(program, source, [name]) for name in small]
         elif small:
@@ -203,7 +202,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) // 2))
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--tools", default=",".join(TOOLS))
-    parser.add_argument("--only", default="", help="source files whose path contains this")
+    parser.add_argument("--only", default="", help="cases of whose source file and name this is a part: tests/device/x_test.cu, a name")
     parser.add_argument("--logs", type=pathlib.Path)
     parser.add_argument("--self-test", action="store_true")
     options = parser.parse_args()
