@@ -17,6 +17,7 @@ class Toolchain:
     def __init__(self, nvcc, include, folder):
         self.nvcc, self.include, self.folder = nvcc, include, pathlib.Path(folder)
         self.ptxas = str(pathlib.Path(nvcc).resolve().parent / "ptxas")
+        self.known = {}  # a self-test asks the same again and again
 
     def release(self):
         text = subprocess.run([self.nvcc, "--version"], capture_output=True, text=True, check=True)
@@ -28,19 +29,23 @@ class Toolchain:
         result = self.folder / f"{source.stem}_{target}.ptx"
         command = [self.nvcc, "-std=c++20", f"-I{self.include}", f"-arch=sm_{target}", "-ptx",
                    "-Werror", "all-warnings", *options, "-o", str(result), str(source)]
-        run = subprocess.run(command, capture_output=True, text=True)
-        if run.returncode != 0:
-            sys.exit(f"{' '.join(command)}\n{run.stdout}{run.stderr}")
-        return result.read_text()
+        if str(command) not in self.known:
+            run = subprocess.run(command, capture_output=True, text=True)
+            if run.returncode != 0:
+                sys.exit(f"{' '.join(command)}\n{run.stdout}{run.stderr}")
+            self.known[str(command)] = result.read_text()
+        return self.known[str(command)]
 
     def assemble(self, text, target):
         """None where ptxas takes the PTX for the target; otherwise what it says."""
-        source = self.folder / "probe.ptx"
-        source.write_text(text)
-        result = self.folder / "probe.cubin"
-        command = [self.ptxas, f"-arch=sm_{target}", "-o", str(result), str(source)]
-        run = subprocess.run(command, capture_output=True, text=True)
-        return None if run.returncode == 0 else run.stdout + run.stderr
+        if (text, target) not in self.known:
+            source = self.folder / "probe.ptx"
+            source.write_text(text)
+            result = self.folder / "probe.cubin"
+            command = [self.ptxas, f"-arch=sm_{target}", "-o", str(result), str(source)]
+            run = subprocess.run(command, capture_output=True, text=True)
+            self.known[text, target] = None if run.returncode == 0 else run.stdout + run.stderr
+        return self.known[text, target]
 
 
 def arguments(description):
