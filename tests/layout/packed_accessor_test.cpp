@@ -21,6 +21,8 @@ using packed_view = cuda::std::mdspan<T, cuda::std::dextents<std::int64_t, 2>,
 static_assert(std::is_convertible_v<packed_accessor<fp4_e2m1>, packed_accessor<fp4_e2m1 const>>);
 static_assert(!std::is_convertible_v<packed_accessor<fp4_e2m1 const>, packed_accessor<fp4_e2m1>>);
 static_assert(!std::is_assignable_v<layout::packed_reference<fp4_e2m1 const>, fp4_e2m1>);
+static_assert(!std::is_assignable_v<layout::packed_reference<fp4_e2m1 const> const&,
+                                    layout::packed_reference<fp4_e2m1 const> const&>);
 static_assert(std::is_assignable_v<layout::packed_reference<fp4_e2m1>, fp4_e2m1>);
 
 // Element 0 is the low nibble: codes 1 to 8 lie as 21 43 65 87.

@@ -17,6 +17,7 @@ using nibble::random::philox4x32;
 using nibble::random::words;
 
 static_assert(nibble::random::source<philox4x32<>> && nibble::random::source<philox4x32<7>>);
+static_assert(philox4x32<>{}.seed == 0 && philox4x32<>{}.stream == 0);
 
 namespace {
 
