@@ -48,16 +48,11 @@ void check_places() {
       CHECK(groups.size() == 8);
     }
   }
-  for (int block = 0; block < 8; block += 4) {  // 32 lanes read a word each, of 8 words in 4 rows
-    for (int k = 0; k < 16; ++k) {
-      for (int chunk = 0; chunk < chunks; chunk += 2) {
-        std::set<int> groups;
-        for (int b = 0; b < 4; ++b) {
-          for (int half = 0; half < 2; ++half)
-            groups.insert(at((block + b) * 16 + k, chunk + half) % 8);
-        }
-        CHECK(groups.size() == 8);
-      }
+  for (int k = 0; k < 16; ++k) {  // 32 lanes read a word each, of a chunk in 8 rows
+    for (int chunk = 0; chunk < chunks; ++chunk) {
+      std::set<int> groups;
+      for (int block = 0; block < 8; ++block) groups.insert(at(block * 16 + k, chunk) % 8);
+      CHECK(groups.size() == 8);
     }
   }
 }

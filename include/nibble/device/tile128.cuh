@@ -21,18 +21,18 @@ template <class T>
 }
 
 /// How many 16-byte chunks of a tile a row holds; how far rows lie apart in shared memory, and 16 rows; how
-/// long a tile is. A chunk goes free after a row and two after 16, so that eight rows under each other, and
-/// what four groups of 16 rows hold in the same pair of chunks, are in different banks.
+/// long a tile is. A chunk goes free after a row and another after 16, so that eight rows under each other, and
+/// what eight groups of 16 rows hold in the same chunk, are in different banks.
 template <class T>
 struct tile_chunks {
   static constexpr int per_row = tile_edge * static_cast<int>(sizeof(T)) / 16, row = per_row + 1,
-                       group = 16 * row + 2, size = blocks_per_edge * group;
+                       group = 16 * row + 1, size = blocks_per_edge * group;
 };
 
 /// Where 16-byte chunk `chunk` of row `row` lies in shared memory.
 template <class T>
 [[nodiscard]] __device__ __forceinline__ int chunk_place(int row, int chunk) {
-  return row * tile_chunks<T>::row + (row >> 4) * 2 + chunk;
+  return row * tile_chunks<T>::row + (row >> 4) + chunk;
 }
 
 /// Block `block` of row `row` of two-byte values, in pairs.

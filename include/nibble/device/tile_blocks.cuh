@@ -69,20 +69,21 @@ template <class T, class Quantizer, class Place>
   }
 }
 
-/// The tile's blocks along its rows: a warp takes 32 rows of 4 blocks, lane l row l % 8 of 8 and block
-/// l / 8 of 4 at a time, so that the codes of a row leave in 32 bytes. If Keep, they stay in the tile too.
+/// The tile's blocks along its rows: a warp takes 16 rows, lane l row l / 8 of 4 and block l % 8 at a time, so
+/// that the codes of a row leave in 64 bytes: the cache has few requests to spare. If Keep, they stay in the
+/// tile too.
 template <class T, bool Keep, class Quantizer, bool Decoded>
 __device__ __forceinline__ void encode_rows(uint4* tile, tile_encoder<Quantizer> const& encoder,
                                             side_memory<Quantizer>& memory,
                                             tile_place<Decoded> const& place,
                                             float const* largest) {
   unsigned const lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  block_place<Decoded> at(place, warp / 2 * 32 + lane % 8, warp % 2 * 4 + lane / 8);
-  if (at.block >= place.blocks) return;
+  block_place<Decoded> at(place, warp * 16 + lane / 8, lane % 8);
+  if (at.block >= place.blocks || at.row >= place.rows) return;
 #pragma unroll 1
-  for (int left = min(place.rows - static_cast<int>(warp / 2 * 32), 32); left > 0; left -= 16) {
+  for (int pair = 0; pair < 2; ++pair) {
 #pragma unroll
-    for (int half = 0; half < 2; ++half, at.move(place, 8)) {
+    for (int half = 0; half < 2; ++half, at.move(place, 4)) {
       note_square<Quantizer>(at, at.row / 16 * blocks_per_edge + at.block, largest);
       std::uint64_t const codes = encode_row_block<T>(tile, encoder, memory, at);
       store_block(at, codes, memory.scales[at.row][at.block]);

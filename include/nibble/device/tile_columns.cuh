@@ -143,7 +143,8 @@ __device__ __forceinline__ void encode_word_of_columns(std::uint32_t const* firs
 }
 
 /// The tile's blocks along its columns: a thread takes the columns of one word, so that two-byte
-/// values come in pairs, and lane l columns l % 8 of 8 and block l / 8 of 4.
+/// values come in pairs, and lane l those of word l / 8 of 4 and block l % 8, so that the codes of a column
+/// leave in 64 bytes.
 template <class T, class Quantizer, bool Decoded>
 __device__ __forceinline__ void encode_columns(uint4 const* tile,
                                                tile_encoder<Quantizer> const& encoder,
@@ -152,18 +153,16 @@ __device__ __forceinline__ void encode_columns(uint4 const* tile,
                                                float const* largest) {
   constexpr unsigned together = 4 / sizeof(T);
   unsigned const lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-#pragma unroll
-  for (unsigned w = 0; w < 2 / together; ++w) {
-    unsigned const word = (w * 8 + warp) * 8 + lane % 8;
-    if (static_cast<int>(word * together) >= place.rows) break;
-    block_place<Decoded> at(place, word * together, lane / 8);
-    auto const* first = reinterpret_cast<std::uint32_t const*>(
-                            tile + tile_chunks<T>::group * static_cast<int>(lane / 8)) +
-                        word;
+  if (static_cast<int>(lane % 8) >= place.blocks) return;
 #pragma unroll 1
-    for (; place.blocks > at.block; at.move_right(4), first += 16 * tile_chunks<T>::group) {
-      encode_word_of_columns<T>(first, encoder, memory, place, at, largest);
-    }
+  for (unsigned i = 0; i < 4 / together; ++i) {
+    unsigned const word = (i * 8 + warp) * 4 + lane / 8;
+    if (static_cast<int>(word * together) >= place.rows) break;
+    auto const* const first = reinterpret_cast<std::uint32_t const*>(
+                                  tile + tile_chunks<T>::group * static_cast<int>(lane % 8)) +
+                              word;
+    block_place<Decoded> const at(place, word * together, lane % 8);
+    encode_word_of_columns<T>(first, encoder, memory, place, at, largest);
   }
 }
 

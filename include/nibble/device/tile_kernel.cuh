@@ -197,7 +197,7 @@ status launch_tiles(cudaStream_t stream, In const& in, Rows const& q_rows, RowsO
     return status::launch_failed;
   }
   tile_order const order(in.extent(0), in.extent(1));
-  unsigned const grid = order.count < 132 * 16 ? order.count : 132 * 16;
+  unsigned const grid = order.count < 132 * 32 ? order.count : 132 * 32;
   kernel<<<grid, threads_per_block, bytes, stream>>>(
       in.data_handle(), static_cast<matrix_index>(in.stride(0)), order, rows,
       tile_output<RowsOut>(rows_out), columns, tile_output<ColumnsOut>(columns_out));

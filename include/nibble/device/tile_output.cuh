@@ -85,12 +85,6 @@ struct block_place {
     to += rows * place.pitch;
     position += static_cast<std::uint64_t>(rows) * place.columns;
   }
-  /// As many blocks to the right.
-  __device__ __forceinline__ void move_right(int blocks) {
-    block += blocks;
-    to += code_target<Decoded>::block_bytes * blocks;
-    position += static_cast<std::uint64_t>(16 * blocks);
-  }
 };
 
 /// Writes a block's codes.
