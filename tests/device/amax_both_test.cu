@@ -65,6 +65,14 @@ TEST_CASE("NaN does not count, in either direction") {
   values(3, 5) = detail::float_from_bits(0x7FC00000u);
   CHECK(different_bytes<nearest, nearest>(values) == 0);
   CHECK(different_bytes<nearest, hadamard>(values) == 0);
+  auto narrow = fixture::filled<bf16>(32, 64, 7);
+  narrow(3, 5) = bf16::from_bits(0x7FC0u);
+  CHECK(different_bytes<nearest, hadamard>(narrow) == 0);
+  // Sums that overflow, and an infinity that becomes a NaN where it meets another.
+  narrow(9, 6) = narrow(10, 6) = bf16::from_bits(0xFF7Fu);
+  CHECK(different_bytes<nearest, hadamard>(narrow) == 0);
+  narrow(20, 40) = narrow(23, 40) = bf16::from_bits(0x7F80u);
+  CHECK(different_bytes<nearest, hadamard>(narrow) == 0);
 }
 
 TEST_CASE("an output of another shape is a status") {

@@ -143,6 +143,14 @@ __device__ __forceinline__ unsigned int abs_bf16x2(unsigned int a) {
   return d;
 }
 
+/// The larger of a and b in each half, bf16; a NaN loses against a number.
+/// rule    max.bf16x2 d, a, b; sm_80 and up.
+__device__ __forceinline__ unsigned int max_bf16x2(unsigned int a, unsigned int b) {
+  unsigned int d;
+  asm("max.bf16x2 %0, %1, %2;" : "=r"(d) : "r"(a), "r"(b));
+  return d;
+}
+
 /// The larger of a and b in each half, bf16; NaN where either is NaN.
 /// rule    max.NaN.bf16x2 d, a, b; sm_80 and up.
 __device__ __forceinline__ unsigned int max_nan_bf16x2(unsigned int a, unsigned int b) {
@@ -368,6 +376,22 @@ __device__ __forceinline__ unsigned short cvt_rs_satfinite_e2m1x4_f32(float cons
 }
 
 #endif  // NIBBLE_HAS_CVT_RS_E2M1
+
+/// A pair of bf16, toward zero: `low` in bits 15:0, `high` in bits 31:16.
+/// rule    cvt.rz.bf16x2.f32 d, high, low; sm_80 and up.
+__device__ __forceinline__ unsigned int cvt_rz_bf16x2_f32(float low, float high) {
+  unsigned int d;
+  asm("cvt.rz.bf16x2.f32 %0, %1, %2;" : "=r"(d) : "f"(high), "f"(low));
+  return d;
+}
+
+/// A pair of halves, toward zero: `low` in bits 15:0, `high` in bits 31:16.
+/// rule    cvt.rz.f16x2.f32 d, high, low; sm_80 and up. Subnormal halves are kept.
+__device__ __forceinline__ unsigned int cvt_rz_f16x2_f32(float low, float high) {
+  unsigned int d;
+  asm("cvt.rz.f16x2.f32 %0, %1, %2;" : "=r"(d) : "f"(high), "f"(low));
+  return d;
+}
 
 #if NIBBLE_HAS_MMA_F16
 
