@@ -16,6 +16,9 @@ using rounding::nearest_even;
 using bytes = rounding::stochastic<>;
 using hadamard = transform::hadamard<16, bf16>;
 using random_hadamard = transform::random_hadamard<16, bf16>;
+using four_or_six = quantizer<nvfp4_block, scaling::four_over_six<>>;
+static_assert(device::detail::takes_rows_of_pairs<four_or_six> &&
+              !device::detail::takes_pairs<four_or_six>);
 
 template <bool WithHalves>
 struct from_pairs {
@@ -48,6 +51,7 @@ void check_blocks() {
     CHECK(different(made_of<nearest_even, random_hadamard>{}, amax) == 0);
     CHECK(different(made_of<bytes, transform::identity>{{}, {{1, 2}}}, amax) == 0);
     CHECK(different(made_of<bytes, random_hadamard>{{}, {{1, 2}}}, amax) == 0);
+    if constexpr (!WithHalves) CHECK(different(four_or_six{}, amax) == 0);
   }
 }
 

@@ -116,6 +116,22 @@ TEST_CASE("zero, NaN, infinity and subnormal matrices: device bytes are host byt
   }
 }
 
+TEST_CASE("long rows with scales in tiles of 128x4: device bytes are host bytes") {
+  if (!fixture::has_device()) return;
+  auto const values = fixture::filled<bf16>(300, 1040, 11);  // 65 blocks a row, tiles cut off
+  auto const apart = fixture::restrided(values, 1072, 1);
+  auto const check = [&](auto const& q) {
+    CHECK(different_bytes<tiled>(values, q) == 0);
+    CHECK(different_bytes<tiled>(apart, q) == 0);
+  };
+  check(quantizer<>{});
+  check(quantizer{scaling::four_over_six<>{}});
+  check(quantizer{scaling::amax<>{}, rounding::stochastic<>{{5, 6}},
+                  transform::random_hadamard<16, bf16>{}});
+  check(quantizer<nvfp4_block, scaling::amax<scaling::tile::row, tensor_scale::none>>{});
+  CHECK(different_bytes<tiled>(fixture::filled<float>(129, 512, 12), quantizer<>{}) == 0);
+}
+
 // bugs: E8
 TEST_CASE("odd strides, by rows and by columns: device bytes are host bytes") {
   if (!fixture::has_device()) return;

@@ -20,6 +20,8 @@ using rht = quantizer<nvfp4_block, scaling::amax<>, rounding::nearest_even,
 using wide = quantizer<nvfp4_block, scaling::amax<>, rounding::nearest_even,
                        transform::random_hadamard<32, bf16>>;
 using by_row = quantizer<nvfp4_block, scaling::amax<scaling::tile::row, tensor_scale::per_row<>>>;
+template <class Metric>
+using four_or_six = quantizer<nvfp4_block, scaling::four_over_six<Metric>>;
 
 static_assert(device::makes_sixteens<nearest> && device::makes_sixteens<stochastic> &&
               device::makes_sixteens<square> && device::makes_sixteens<rht>);
@@ -48,5 +50,15 @@ TEST_CASE("sixteen floats to a block: codes and scales equal the quantizer's") {
     CHECK(fixture::different_blocks<from_floats>(stochastic{{}, {{5, 6}}}, amax) == 0);
     CHECK(fixture::different_blocks<from_floats>(headroom{}, amax) == 0);
     CHECK(fixture::different_blocks<from_floats>(rht{}, amax) == 0);
+  }
+}
+
+TEST_CASE("sixteen floats to a block by 4/6: codes and scales equal the quantizer's under every metric") {
+  if (!fixture::has_device()) return;
+  for (float const amax : {1.0f, 6.0f, 2e12f, 3e38f, 1e-38f, 0.0f}) {
+    CAPTURE(amax);
+    CHECK(fixture::different_blocks<from_floats>(four_or_six<scaling::squared_error>{}, amax) == 0);
+    CHECK(fixture::different_blocks<from_floats>(four_or_six<scaling::absolute_error>{}, amax) == 0);
+    CHECK(fixture::different_blocks<from_floats>(four_or_six<scaling::largest_error>{}, amax) == 0);
   }
 }

@@ -5,6 +5,8 @@
 
 #include "nibble/arch/ptx.cuh"
 #include "nibble/detail/std.hpp"
+#include "nibble/rounding/nearest_even.hpp"
+#include "nibble/rounding/stochastic.hpp"
 
 namespace nibble::device {
 
@@ -21,6 +23,14 @@ __device__ __forceinline__ float amax_or_nan(float const (&values)[16]) {
 }  // namespace nibble::device
 
 namespace nibble::device::detail {
+
+/// The roundings that have a short encoder here.
+template <class Rounding>
+inline constexpr bool is_nearest = std::is_same_v<Rounding, rounding::nearest_even>;
+template <class Rounding>
+inline constexpr bool draws_bytes = false;
+template <class Source>
+inline constexpr bool draws_bytes<rounding::stochastic<8, Source>> = true;
 
 /// The signs of 8 values, value i's in bit 4 i + 3.
 __device__ __forceinline__ std::uint32_t signs_of(float const* values) {
@@ -61,35 +71,45 @@ __device__ __forceinline__ std::uint32_t nearest_magnitudes(float const* values,
   return four(0) + four(4) * 65536 - nearest_base * 0x1111'1111u;
 }
 
+/// Eight magnitude codes from words of two halves, code i in bits 9 to 11 of one half: of codes 0 and 2,
+/// 1 and 3, 4 and 6, 5 and 7. What lies below does not matter; above must be zeros.
+[[nodiscard]] __device__ __forceinline__ std::uint32_t codes_of_halves(
+    std::uint32_t const (&halves)[4]) {
+  std::uint32_t const even = __byte_perm(halves[0], halves[2], 0x7531),
+                      odd = __byte_perm(halves[1], halves[3], 0x7531);
+  return (even + odd * 16) >> 1 & 0x7777'7777u;
+}
+
+/// Can stochastic_magnitudes take products with a factor?
+[[nodiscard]] __device__ __forceinline__ bool leaves_room_for_halves(float factor) {
+  return factor >= 0x1p-112f;
+}
+
 /// The magnitude codes of 8 products below 7 in magnitude, none of them NaN, by stochastic rounding
 /// with the 8 bytes of two words.
 ///
 /// rule    with f(y) = min(2 y, y + 2, y / 2 + 4), which is the code and the share of the next one,
-///         a code is floor((floor(256 f) + random) / 256), at most 7. Additions toward zero give
-///         floor(256 f); the rest is done on pairs in the halves of a word.
+///         a code is floor((floor(512 f) + 2 random) / 512), at most 7. And f is what the bits of a
+///         small float count, even steps first and then half binades: |y| / 2^14 to a half, toward
+///         zero, is floor(512 f), two at a time. The power of two goes into the factor, which must
+///         have room for it.
 /// bits    those of format::stochastic<8>.
 __device__ __forceinline__ std::uint32_t stochastic_magnitudes(float const* values, float factor,
                                                                std::uint32_t random0,
                                                                std::uint32_t random1) {
-  auto const fixed = [&](int i) {  // 0x4700'0000 + floor(256 f)
-    float const y = arch::ptx::abs_f32(arch::ptx::mul_rn_f32(values[i], factor));
-    std::uint32_t result = __float_as_uint(arch::ptx::add_rz_f32(y, 0x1p15f + 2));
-    result = __viaddmin_u32(__float_as_uint(arch::ptx::add_rz_f32(y, 0x1p16f + 8)),
-                            0x4700'0000u - 0x4780'0000u, result);
-    return __viaddmin_u32(__float_as_uint(arch::ptx::add_rz_f32(y, 0x1p14f)),
-                          0x4700'0000u - 0x4680'0000u, result);
+  float const small = arch::ptx::mul_rn_f32(factor, 0x1p-14f);
+  auto const product = [&](int i) {
+    return arch::ptx::mul_rn_f32(arch::ptx::abs_f32(values[i]), small);
   };
-  // Values i and i + 2 of four, their codes in bytes 1 and 3. The noise carries what takes the
-  // constant of the lower value out of the upper half.
-  auto const rounded = [&](int i, std::uint32_t random, unsigned selector) {
-    std::uint32_t const noise = __byte_perm(random, 0xB900'0000u, selector);
-    return __viaddmin_u16x2(fixed(i) + fixed(i + 2) * 65536, noise, 0x07FF'07FFu);
+  // Values i and i + 2 of four.
+  auto const rounded = [&](int i, std::uint32_t random) {
+    return __vminu2(arch::ptx::cvt_rz_f16x2_f32(product(i), product(i + 2)) + 2 * random,
+                    0x0FFF'0FFFu);
   };
-  std::uint32_t const even =
-      __byte_perm(rounded(0, random0, 0x7240), rounded(4, random1, 0x7240), 0x7531);
-  std::uint32_t const odd =
-      __byte_perm(rounded(1, random0, 0x7341), rounded(5, random1, 0x7341), 0x7531);
-  return even + odd * 16;
+  auto const even_bytes = [](std::uint32_t word) { return word & 0x00FF'00FFu; };
+  auto const odd_bytes = [](std::uint32_t word) { return __byte_perm(word, 0, 0x4341); };
+  return codes_of_halves({rounded(0, even_bytes(random0)), rounded(1, odd_bytes(random0)),
+                          rounded(4, even_bytes(random1)), rounded(5, odd_bytes(random1))});
 }
 
 }  // namespace nibble::device::detail

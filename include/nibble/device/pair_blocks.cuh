@@ -33,7 +33,7 @@ template <class Quantizer, bool WithHalves>
   if constexpr (by_halves<sixteen_encoder<Quantizer, WithHalves>>()) {
     return made.halves.is_above(largest);
   } else {
-    return is_below_7(arch::multiply(largest, made.factor));
+    return sixteen_encoder<Quantizer, WithHalves>::is_plain(made.factor, largest);
   }
 }
 
@@ -169,16 +169,29 @@ __device__ __forceinline__ void encode_columns_of_pairs(
   plain_codes_of_columns(encoder, rows, magnitudes, left, right, codes);
 }
 
+/// Can encode_row_of_pairs make a quantizer's blocks?
+template <class Quantizer>
+inline constexpr bool takes_rows_of_pairs = takes_pairs<Quantizer>;
+template <class Quantizer>
+requires makes_sixteens<Quantizer> && chooses_four_or_six<Quantizer>
+inline constexpr bool takes_rows_of_pairs<Quantizer> = Quantizer::transform_type::size == 1;
+
 /// One block of 1x16 from 16 numbers in pairs as memory has them, element 2 i in the low half.
 template <class Quantizer, bool WithHalves>
 [[nodiscard]] __device__ __forceinline__ std::uint64_t encode_row_of_pairs(
     sixteen_encoder<Quantizer, WithHalves> const& encoder, std::uint32_t const (&stored)[8],
     std::uint64_t position, typename Quantizer::scale_type& scale) {
-  auto const again = [&](float(&values)[16]) {
+  [[maybe_unused]] auto const again = [&](float(&values)[16]) {
     for (int i = 0; i < 8; ++i) widen<bf16>(stored[i], values + 2 * i);
     encoder.transform(values);
   };
-  if constexpr (Quantizer::transform_type::size == 1) {
+  if constexpr (chooses_four_or_six<Quantizer>) {
+    float values[16];
+    for (int i = 0; i < 8; ++i) widen<bf16>(stored[i], values + 2 * i);
+    return encoder.by_policy(values, amax_of_pairs(stored), position, scale, [&](int word) {
+      return signs_of_pairs<pair_order::memory>(stored + 4 * word);
+    });
+  } else if constexpr (Quantizer::transform_type::size == 1) {
     return encode_pairs<pair_order::memory>(encoder, stored, position, scale, again);
   } else {
     auto const& transform = encoder.policies().transform;

@@ -16,37 +16,56 @@ namespace nibble::device {
 
 namespace detail {
 
+/// How many CTAs of a row kernel a multiprocessor is to hold: as many as registers allow.
+template <class Quantizer>
+[[nodiscard]] constexpr int flat_blocks() {
+  if constexpr (makes_sixteens<Quantizer>) return chooses_four_or_six<Quantizer> ? 5 : 8;
+  return 4;
+}
+
+/// CTAs for kernels of a thread a block of 16, given how many there would be if each thread took one:
+/// four to a thread, so that tables cost little, but enough to fill a GPU once.
+[[nodiscard]] inline matrix_index flat_grid(matrix_index needed) noexcept {
+  constexpr matrix_index wave = matrix_index{132} * 8;
+  return needed <= wave ? needed : std::clamp(needed / 4, wave, 16 * wave);
+}
+
+/// One block of 16 that lies side by side, 16-byte aligned, in memory.
+template <class T, class Quantizer>
+[[nodiscard]] __device__ __forceinline__ std::uint64_t encode_at(
+    sixteen_encoder<Quantizer> const& encoder, T const* from, std::uint64_t position,
+    typename Quantizer::scale_type& scale) {
+  if constexpr (std::is_same_v<T, bf16> && takes_rows_of_pairs<Quantizer>) {
+    auto const* const words = reinterpret_cast<uint4 const*>(from);
+    uint4 const halves[2]{words[0], words[1]};
+    std::uint32_t const pairs[8]{halves[0].x, halves[0].y, halves[0].z, halves[0].w,
+                                 halves[1].x, halves[1].y, halves[1].z, halves[1].w};
+    return encode_row_of_pairs(encoder, pairs, position, scale);
+  } else {
+    float values[16];
+    load_vectors(from, values);
+    encoder.transform(values);
+    return encoder(values, position, scale);
+  }
+}
+
 /// One thread, one row block of a contiguous matrix without ragged edges, plain scales: no index
 /// needs a division, loads are 16 bytes wide and a warp's stores are contiguous.
 template <class T, class Block, class Quantizer>
-__global__ void __launch_bounds__(threads_per_block)
+__global__ void __launch_bounds__(threads_per_block, flat_blocks<Quantizer>())
     quantize_flat(T const* in, std::uint8_t* codes, typename Block::scale_type* scales,
                   float const* amax, matrix_index blocks, Quantizer q) {
   float const first_amax = amax != nullptr ? *amax : 0.0f;
   matrix_index const step = static_cast<matrix_index>(gridDim.x) * blockDim.x;
   matrix_index const first = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x;
   if constexpr (makes_sixteens<Quantizer>) {
-    constexpr bool has_pairs = std::is_same_v<T, bf16> && takes_pairs<Quantizer>;
     alignas(16) __shared__ float table[sixteen_encoder<Quantizer>::table_size];
     sixteen_encoder<Quantizer> const encoder(q, first_amax, table);
     fill_tables(encoder);
     __syncthreads();
     for (matrix_index b = first; b < blocks; b += step) {
-      std::uint64_t const position = static_cast<std::uint64_t>(b) * 16;
-      std::uint64_t made;
-      if constexpr (has_pairs) {
-        uint4 const halves[2]{reinterpret_cast<uint4 const*>(in)[2 * b],
-                              reinterpret_cast<uint4 const*>(in)[2 * b + 1]};
-        std::uint32_t const pairs[8]{halves[0].x, halves[0].y, halves[0].z, halves[0].w,
-                                     halves[1].x, halves[1].y, halves[1].z, halves[1].w};
-        made = encode_row_of_pairs(encoder, pairs, position, scales[b]);
-      } else {
-        float values[16];
-        load_vectors(in + b * 16, values);
-        encoder.transform(values);
-        made = encoder(values, position, scales[b]);
-      }
-      reinterpret_cast<std::uint64_t*>(codes)[b] = made;
+      reinterpret_cast<std::uint64_t*>(codes)[b] =
+          encode_at(encoder, in + b * 16, static_cast<std::uint64_t>(b) * 16, scales[b]);
     }
   } else {
     auto const factors = Quantizer::prepare({first_amax});
@@ -60,6 +79,56 @@ __global__ void __launch_bounds__(threads_per_block)
       scales[b] = made.scale;
     }
   }
+}
+
+/// One thread, one row block of wide rows, scales in tiles of 128x4, `tile_pitch` from one tile to that
+/// below. The warps of a CTA take the eight rows whose scales are neighbours, so that 32 bytes of
+/// them are written together.
+template <class T, class Scale, class Quantizer>
+__global__ void __launch_bounds__(threads_per_block, flat_blocks<Quantizer>())
+    quantize_rows(T const* in, matrix_index pitch, std::uint8_t* codes, matrix_index code_pitch,
+                  Scale* scales, matrix_index tile_pitch, float const* amax, unsigned rows,
+                  unsigned across, Quantizer q) {
+  static_assert(threads_per_block == 8 * 32);
+  alignas(16) __shared__ float table[sixteen_encoder<Quantizer>::table_size];
+  sixteen_encoder<Quantizer> const encoder(q, amax != nullptr ? *amax : 0.0f, table);
+  fill_tables(encoder);
+  __syncthreads();
+  unsigned const warp = threadIdx.x / 32, down = warp / 4 + warp % 4 * 32;
+  unsigned const block = blockIdx.x * 32 + threadIdx.x % 32;
+  if (block >= across) return;
+  scales += matrix_index{block / 4} * 512 + block % 4;
+  for (unsigned eight = blockIdx.y; eight < (rows + 127) / 128 * 16; eight += gridDim.y) {
+    unsigned const tile = eight / 16, inside = eight % 16 * 2 + down, row = tile * 128 + inside;
+    if (row >= rows) continue;
+    auto const position = (std::uint64_t{row} * across + block) * 16;
+    *reinterpret_cast<std::uint64_t*>(codes + row * code_pitch + matrix_index{block} * 8) =
+        encode_at(encoder, in + row * pitch + matrix_index{block} * 16, position,
+                  scales[tile * tile_pitch + inside % 32 * 16 + inside / 32 * 4]);
+  }
+}
+
+/// Is quantize_rows for a matrix: its rows wide, and long enough for whole warps?
+template <class In, class Out>
+[[nodiscard]] bool has_long_rows(In const& in, Out const& out) {
+  return has_wide_rows(in) && has_wide_codes(out) && out.scales.mapping().is_whole() &&
+         in.extent(1) % 16 == 0 && in.extent(1) >= 32 * 16 &&
+         in.extent(0) < (matrix_index{1} << 31);
+}
+
+/// Launches quantize_rows.
+template <class In, class Out, class Quantizer>
+void launch_rows(cudaStream_t stream, In const& in, Out const& out, Quantizer const& q) {
+  matrix_index const wide = nibble::detail::ceil_div<matrix_index>(out.scales.extent(1), 32),
+                     eights = nibble::detail::ceil_div<matrix_index>(out.rows(), 128) * 16;
+  matrix_index const tall = std::clamp<matrix_index>(flat_grid(wide * eights) / wide, 1,
+                                                     std::min<matrix_index>(eights, 65535));
+  dim3 const grid(static_cast<unsigned>(wide), static_cast<unsigned>(tall));
+  quantize_rows<<<grid, threads_per_block, 0, stream>>>(
+      in.data_handle(), static_cast<matrix_index>(in.stride(0)), out.codes.data_handle().bytes,
+      out.codes.stride(0) / 2, out.scales.data_handle(), out.scales.mapping()(128, 0),
+      out.amax.data_handle(), static_cast<unsigned>(out.rows()),
+      static_cast<unsigned>(out.scales.extent(1)), prepared(q));
 }
 
 }  // namespace detail
@@ -98,6 +167,12 @@ status quantize_with_amax(::cuda::stream_ref stream, In const& in,
   }
   if constexpr (makes_sixteens<Quantizer> &&
                 std::is_same_v<ScaleLayout, layout::scale_tile_128x4>) {
+    if constexpr (Quantizer::group.rows == 1) {
+      if (!done && detail::has_long_rows(in, out)) {
+        detail::launch_rows(stream.get(), in, out, q);
+        done = true;
+      }
+    }
     // The tile kernel writes these scales 16 bytes at a time.
     if (!done && detail::is_tileable(in) && detail::has_wide_codes(out)) {
       if (detail::launch_tiles(stream.get(), in, q, out, detail::no_side{}, detail::no_side{}) !=
@@ -111,8 +186,12 @@ status quantize_with_amax(::cuda::stream_ref stream, In const& in,
                 std::is_same_v<ScaleLayout, ::cuda::std::layout_right>) {
     if (!done && whole && in.stride(0) == in.extent(1)) {
       matrix_index const blocks = out.rows() * need.blocks_per_row();
+      auto const grid =
+          makes_sixteens<Quantizer>  // which fill tables
+              ? detail::flat_grid(nibble::detail::ceil_div<matrix_index>(blocks, threads))
+              : matrix_index{detail::grid_for(blocks)};
       detail::quantize_flat<value_type, Block>
-          <<<detail::grid_for(blocks), threads, 0, stream.get()>>>(
+          <<<static_cast<unsigned>(grid), threads, 0, stream.get()>>>(
               in.data_handle(), out.codes.data_handle().bytes, out.scales.data_handle(),
               out.amax.data_handle(), blocks, detail::prepared(q));
       done = true;

@@ -6,18 +6,10 @@
 #include "nibble/device/four_over_six.cuh"
 #include "nibble/device/group.cuh"
 #include "nibble/device/halves.cuh"
-#include "nibble/rounding/stochastic.hpp"
 
 namespace nibble::device {
 
 namespace detail {
-
-template <class Rounding>
-inline constexpr bool is_nearest = std::is_same_v<Rounding, rounding::nearest_even>;
-template <class Rounding>
-inline constexpr bool draws_bytes = false;
-template <class Source>
-inline constexpr bool draws_bytes<rounding::stochastic<8, Source>> = true;
 
 /// Is the scale's encode factor scaling::encode_multiplier, so that it can be read from a table?
 template <class Scaling>
@@ -76,21 +68,20 @@ class sixteen_encoder {
                                      detail::is_nearest<rounding_type> &&
                                      std::is_same_v<scale_type, fp8_e4m3>;
   static constexpr int scale_count = has_table ? (scale_type::format.is_signed ? 128 : 256) : 1;
-  static constexpr int table_size = scale_count * (is_four_or_six ? 9 : 1) +
-                                    (has_halves ? detail::half_table<scale_count>::size : 0);
+  static constexpr int table_size =
+      scale_count + (has_halves ? detail::half_table<scale_count>::size : 0);
 
   __device__ __forceinline__ sixteen_encoder(Quantizer const& q, float amax, float* table)
       : q_(q), factors_(Quantizer::prepare({amax})), table_(table) {}
 
   __device__ __forceinline__ void fill_table(unsigned thread = threadIdx.x) const {
-    if constexpr (has_table) {
+    if constexpr (is_four_or_six) {
+      detail::fill_small_factors(table_, factors_, thread);
+    } else if constexpr (has_table) {
       for (unsigned i = thread; i < unsigned{scale_count}; i += blockDim.x) {
         table_[i] = scaling::encode_multiplier(
             static_cast<float>(scale_type::from_bits(static_cast<std::uint8_t>(i))), factors_);
       }
-    }
-    if constexpr (is_four_or_six) {
-      detail::fill_decoded<typename Quantizer::outer>(decoded(), factors_.amax);
     }
   }
 
@@ -117,8 +108,8 @@ class sixteen_encoder {
                                                                float encode, float largest,
                                                                std::uint64_t position) const {
     if constexpr (is_quick) {
-      // Neither NaN nor anything that saturates beyond the next code: almost always.
-      if (detail::is_below_7(arch::multiply(largest, encode))) {
+      // Almost always.
+      if (is_plain(encode, largest)) {
         return plain_codes(values, encode, position,
                            [&](int word) { return detail::signs_of(values + 8 * word); });
       }
@@ -130,8 +121,14 @@ class sixteen_encoder {
     }
   }
 
-  /// The same where products with `encode` are below 7 and none of them is NaN. signs(0) and
-  /// signs(1): the signs of 8 values each, as detail::signs_of.
+  /// Is there neither NaN nor a product that saturates, and is the factor one for the short encoder?
+  [[nodiscard]] __device__ __forceinline__ static bool is_plain(float encode, float largest) {
+    return detail::is_below_7(arch::multiply(largest, encode)) &&
+           (!detail::draws_bytes<rounding_type> || detail::leaves_room_for_halves(encode));
+  }
+
+  /// The same where is_plain. signs(0) and signs(1): the signs of 8 values each, as
+  /// detail::signs_of.
   template <class Signs>
   [[nodiscard]] __device__ __forceinline__ std::uint64_t plain_codes(float const (&values)[16],
                                                                      float encode,
@@ -194,21 +191,30 @@ class sixteen_encoder {
       scale = made.scale;
       return codes(values, made.encode, largest, position);
     } else {
-      if constexpr (is_four_or_six) {
-        detail::candidate best;
-        if (detail::choose_four_or_six<typename Quantizer::scaling_type>(
-                values, amax_or_nan(values), factors_, table_, decoded(), best)) {
-          scale = best.scale;
-          return join(best.codes[0] | detail::signs_of(values),
-                      best.codes[1] | detail::signs_of(values + 8));
-        }
-      }
-      float row[1][16];
-      for (int i = 0; i < 16; ++i) row[0][i] = values[i];
-      auto const made = q_.encode(row, factors_, position);
-      scale = made.scale;
-      return word_of(made.codes);
+      return by_policy(values, amax_or_nan(values), position, scale,
+                       [&](int word) { return detail::signs_of(values + 8 * word); });
     }
+  }
+
+  /// The same where the amax, NaN if there is one, is known and is not all that the scale needs;
+  /// signs as those of plain_codes.
+  template <class Signs>
+  __device__ __forceinline__ std::uint64_t by_policy(float const (&values)[16],
+                                                     [[maybe_unused]] float largest,
+                                                     std::uint64_t position, scale_type& scale,
+                                                     [[maybe_unused]] Signs const& signs) const {
+    if constexpr (is_four_or_six) {
+      std::uint32_t made[2];
+      if (detail::choose_four_or_six<typename Quantizer::scaling_type>(values, largest, factors_,
+                                                                       table_, scale, made)) {
+        return join(made[0] | signs(0), made[1] | signs(1));
+      }
+    }
+    float row[1][16];
+    for (int i = 0; i < 16; ++i) row[0][i] = values[i];
+    auto const made = q_.encode(row, factors_, position);
+    scale = made.scale;
+    return word_of(made.codes);
   }
 
   [[nodiscard]] __device__ __forceinline__ Quantizer const& policies() const { return q_; }
@@ -224,9 +230,6 @@ class sixteen_encoder {
   }
 
  private:
-  [[nodiscard]] __device__ __forceinline__ float (*decoded() const)[8] {
-    return reinterpret_cast<float(*)[8]>(table_ + scale_count);
-  }
   [[nodiscard]] __device__ __forceinline__ static std::uint64_t join(std::uint32_t low,
                                                                      std::uint32_t high) {
     return static_cast<std::uint64_t>(high) << 32 | low;
