@@ -110,6 +110,52 @@ static_assert(exchanges_each_pair());
 
 static_assert(std::is_trivially_copyable_v<nvfp4> && sizeof(nvfp4) <= 4);  // kernels take it by value
 
+/// A scaling whose encode factor is a divisor.
+struct by_thirds {
+  static constexpr scaling::tile shape = scaling::tile::row;
+  static constexpr bool divides = true;
+  using outer = tensor_scale::none;
+  template <class Block, std::size_t Rows>
+  static constexpr scaling::chosen<typename Block::scale_type> choose(
+      float const (&)[Rows][std::size_t{Block::size}], tensor_scale::factors const&) noexcept {
+    return {typename Block::scale_type(3.0f), 3.0f};
+  }
+};
+
+/// How many codes of a group, and numbers that they stand for, are not what the steps give one by one.
+template <class Quantizer>
+int unlike_its_steps() {
+  using block_type = typename Quantizer::block_type;
+  constexpr int columns = Quantizer::group.columns, size = block_type::size;
+  Quantizer const q{};
+  auto const factors = Quantizer::prepare({6.25f});
+  float in[std::size_t{columns}], turned[1][std::size_t{columns}];
+  for (int i = 0; i != columns; ++i) in[i] = static_cast<float>(i * 37 % 101 - 50) / 8;
+  q.load(in, turned);
+  auto const made = q(in, factors);
+  int unlike = 0;
+  for (int b = 0; b != columns / size; ++b) {
+    float tile[1][std::size_t{size}];
+    for (int c = 0; c != size; ++c) tile[0][c] = turned[0][b * size + c];
+    auto const chosen = q.scaling.template choose<block_type>(tile, factors);
+    block_type const& block = Quantizer::block_of(made, 0, b);
+    auto const numbers = Quantizer::decode(block, factors);
+    float const multiplier = Quantizer::multiplier(block.scale, factors);
+    unlike += block.scale.bits() != chosen.scale.bits();
+    for (int c = 0; c != size; ++c) {
+      if constexpr (!is_adaptive<block_type>) {
+        float const scaled = scaling::divides<typename Quantizer::scaling_type>
+                                 ? arch::divide(tile[0][c], chosen.encode)
+                                 : arch::multiply(tile[0][c], chosen.encode);
+        unlike += block.codes[c].bits() != typename block_type::element_type(scaled).bits();
+      }
+      unlike += detail::float_bits(numbers[c]) !=
+                detail::float_bits(arch::multiply(value_of(block, c), multiplier));
+    }
+  }
+  return unlike;
+}
+
 /// The number of blocks on which make(i) and expect(i) differ; every index must have been visited.
 template <class Make, class Expect>
 std::uint64_t mismatches(std::uint64_t count, Make make, Expect expect) {
@@ -278,6 +324,17 @@ TEST_CASE("each block of a wide group draws the random words of its own place") 
     auto const alone = one_by_one.encode(piece, factors, position(4096u + 16u * static_cast<unsigned>(b)));
     CHECK(witness::plain(made.blocks[0][b]) == witness::plain(alone));
   }
+}
+
+TEST_CASE("a group is its steps one by one, for any element, block, transform and scaling") {
+  using rounding::nearest_even;
+  CHECK(unlike_its_steps<nvfp4>() == 0);
+  CHECK(unlike_its_steps<quantizer<nvfp4_block, by_thirds>>() == 0);
+  CHECK(unlike_its_steps<quantizer<block<fp4_e2m1, fp8_e4m3, 8>>>() == 0);
+  CHECK(unlike_its_steps<quantizer<block<fp4_e2m1, fp8_e4m3, 8>, by_thirds>>() == 0);
+  CHECK(unlike_its_steps<quantizer<mxfp8_block, scaling::power_of_two<>>>() == 0);
+  CHECK(unlike_its_steps<quantizer<if4_block, scaling::adaptive<>>>() == 0);
+  CHECK(unlike_its_steps<quantizer<nvfp4_block, scaling::amax<>, nearest_even, transform::hadamard<32>>>() == 0);
 }
 
 // bugs: E1

@@ -18,6 +18,7 @@ using nibble::rounding::stochastic;
 
 static_assert(nibble::rounding::policy<stochastic<>> && stochastic<>::is_stochastic);
 static_assert(sizeof(stochastic<>) == 16);
+static_assert(std::is_same_v<stochastic<>, stochastic<8, nibble::random::philox4x32<10>>>);
 
 namespace {
 

@@ -21,6 +21,9 @@ constexpr float error = scaling::tile_error<Metric, fp4_e2m1>(values, 1.0f, 1.0f
 static_assert(error<squared_error> == .0625f + .0625f + 1.0f);
 static_assert(error<absolute_error> == .25f + .25f + 1.0f);
 static_assert(error<largest_error> == 1.0f);
+constexpr float sixteen[1][16] = {{1.25f, -2.75f, 7.0f, 0.5f}};
+static_assert(scaling::tile_error<absolute_error, fp4_e2m1>(sixteen, 1.0f, 1.0f, 2688.0f, 2688.0f) ==
+              error<absolute_error>);
 
 // Sums that show their order: 2^24 + 1 + 1 is 2^24 from the left and 2^24 + 2 from the right.
 constexpr float big = 0x1p24f;

@@ -54,6 +54,8 @@ static_assert(scaling::rows<fp8_block>(scaling::tile::square) == 128);
 
 constexpr float two_rows[2][3] = {{1, -7, 2}, {-0.0f, 3, 5}};
 static_assert(scaling::tile_amax(two_rows) == 7);
+constexpr float sixteen[1][16] = {{1, -7, 2}};
+static_assert(scaling::tile_amax(sixteen) == 7);
 static_assert(scaling::encode_multiplier(1, {1, 2688, 1}) == 1);
 static_assert(scaling::encode_multiplier(0, {1, 2688, 1.0f / 2688}) == detail::largest_float);
 
