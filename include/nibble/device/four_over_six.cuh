@@ -165,7 +165,7 @@ template <class Scaling>
   using unit = error_unit<metric>;
   constexpr float limit = 448.0f;
   constexpr float range = scaling_parts<Scaling>::outer::template range<fp4_e2m1>;
-  if (largest == 0.0f && has_ordinary_amax(f)) {
+  if (nibble::detail::float_bits(largest) == 0 && has_ordinary_amax(f)) {  // no subnormal
     scale = fp8_e4m3::from_bits(0);
     codes[0] = codes[1] = 0;
     return true;
