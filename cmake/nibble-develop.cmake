@@ -36,11 +36,12 @@ endif()
 set(NIBBLE_TEST_ARCHITECTURE 90a CACHE STRING
   "The architecture that device tests, benchmarks and the larger examples are built for")
 
-# Where it ends in -virtual no GPU runs what is built: all device code at -O1, its host's half at -O0, which
-# takes half the time.
+# Where it ends in -virtual no GPU runs what is built: programs have their device code at -O1, which takes half
+# the time, and the host's half of it at -O0.
+set(nibble_compiled_only "")
 if(NIBBLE_TEST_ARCHITECTURE MATCHES "-virtual$")
-  string(REPLACE "-O3" "-Xcicc=-O1 -Xptxas=-O1 -Xcompiler=-O0" CMAKE_CUDA_FLAGS_RELEASE
-    "${CMAKE_CUDA_FLAGS_RELEASE}")
+  set(nibble_compiled_only -Xcicc=-O1 -Xptxas=-O1)
+  string(REPLACE "-O3" "-Xcompiler=-O0" CMAKE_CUDA_FLAGS_RELEASE "${CMAKE_CUDA_FLAGS_RELEASE}")
 endif()
 
 # CUDA's own headers serve host code too: its number formats are compared with.
@@ -184,6 +185,7 @@ endfunction()
 function(nibble_add_program target)
   add_executable(${target} ${ARGN})
   target_link_libraries(${target} PRIVATE nibble::cuda nibble_strict Threads::Threads)
+  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${nibble_compiled_only}>")
   # The loader need not know the toolkit's folder, which CMake takes for one that it does.
   set(needed "")
   foreach(source IN LISTS ARGN)
