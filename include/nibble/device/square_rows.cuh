@@ -18,23 +18,23 @@ template <class T, class Quantizer>
   return false;
 }
 
-/// The codes of two rows of a square tile of the rare kind: NaN does not count for the amax that the scale
-/// follows from. among: the lanes that share the tile, each with two rows.
+/// The codes of four rows of a square tile of the rare kind: NaN does not count for the amax that the scale
+/// follows from. among: the lanes that share the tile, eight apart, each with four rows.
 template <class Quantizer>
 [[nodiscard]] __device__ __forceinline__ typename Quantizer::scale_type encode_square_slowly(
-    tile_encoder<Quantizer> const& encoder, std::uint32_t const (&pairs)[2][8], std::uint32_t among,
-    std::uint64_t position, std::uint64_t (&codes)[2]) {
-  float values[2][16];
+    tile_encoder<Quantizer> const& encoder, std::uint32_t const (&pairs)[4][8], std::uint32_t among,
+    std::uint64_t position, std::uint64_t (&codes)[4]) {
+  float values[4][16];
   std::uint32_t largest = 0;
-  for (int r = 0; r < 2; ++r) {
+  for (int r = 0; r < 4; ++r) {
     for (int i = 0; i < 8; ++i) widen<bf16>(pairs[r][i], values[r] + 2 * i);
     largest = max(largest, scaling::row_amax_bits(values[r]));
   }
-  for (int const other : {1, 2, 4}) {
+  for (int const other : {8, 16}) {
     largest = max(largest, __shfl_xor_sync(among, largest, other));
   }
   auto const made = encoder.choose(nibble::detail::float_from_bits(largest));
-  for (int r = 0; r < 2; ++r) codes[r] = encoder.slow_codes(values[r], made.encode, position);
+  for (int r = 0; r < 4; ++r) codes[r] = encoder.slow_codes(values[r], made.encode, position);
   return made.scale;
 }
 
@@ -47,39 +47,38 @@ __device__ __forceinline__ void encode_square_rows(uint4* tile,
                                                    side_memory<Quantizer>& memory,
                                                    tile_place<false> const& place) {
   unsigned const lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  block_place<false> at(place, warp / 2 * 32 + lane % 8, warp % 2 * 4 + lane / 8);
-  if (at.block >= place.blocks) return;
-  std::uint32_t const among = 0xFFu << (lane & 24u);
-#pragma unroll 1
-  for (int left = min(place.rows - static_cast<int>(warp / 2 * 32), 32); left > 0; left -= 16) {
-    std::uint32_t pairs[2][8], magnitudes[2][8];
-    for (int r = 0; r < 2; ++r) {
-      load_row_of_pairs<bf16>(tile, at.row + 8 * r, at.block, pairs[r]);
-      find_magnitudes(pairs[r], magnitudes[r]);
+  block_place<false> at(place, warp * 16 + lane / 8, lane % 8);
+  if (at.block >= place.blocks || at.row >= place.rows) return;
+  std::uint32_t const among = 0x0101'0101u << (lane % 8);
+  std::uint32_t pairs[4][8], both = 0;
+  for (int r = 0; r < 4; ++r) {
+    load_row_of_pairs<bf16>(tile, at.row + 4 * r, at.block, pairs[r]);
+    std::uint32_t magnitudes[8];
+    find_magnitudes(pairs[r], magnitudes);
+    both = arch::ptx::max_nan_bf16x2(both, largest_of_each(magnitudes));
+  }
+  for (int const other : {8, 16}) {
+    both = arch::ptx::max_nan_bf16x2(both, __shfl_xor_sync(among, both, other));
+  }
+  float const largest = larger_of_pair(both);
+  auto const chosen = encoder.choose(largest);
+  auto const made = of_scale(encoder, chosen.scale, chosen.encode);
+  auto scale = made.scale;
+  std::uint64_t codes[4];
+  if (is_plain(encoder, made, largest)) {
+    for (int r = 0; r < 4; ++r) {
+      std::uint32_t magnitudes[8];
+      find_magnitudes(pairs[r], magnitudes);
+      codes[r] = plain_codes_of_row(encoder, pairs[r], magnitudes, made, at.position);
     }
-    std::uint32_t both =
-        arch::ptx::max_nan_bf16x2(largest_of_each(magnitudes[0]), largest_of_each(magnitudes[1]));
-    for (int const other : {1, 2, 4}) {
-      both = arch::ptx::max_nan_bf16x2(both, __shfl_xor_sync(among, both, other));
-    }
-    float const largest = larger_of_pair(both);
-    auto const chosen = encoder.choose(largest);
-    auto const made = of_scale(encoder, chosen.scale, chosen.encode);
-    auto scale = made.scale;
-    std::uint64_t codes[2];
-    if (is_plain(encoder, made, largest)) {
-      for (int r = 0; r < 2; ++r) {
-        codes[r] = plain_codes_of_row(encoder, pairs[r], magnitudes[r], made, at.position);
-      }
-    } else {
-      scale = encode_square_slowly<Quantizer>(encoder, pairs, among, at.position, codes);
-    }
-    if (lane % 8 == 0) memory.tile_scale[at.row / 16 * blocks_per_edge + at.block] = scale;
-    for (int r = 0; r < 2; ++r, at.move(place, 8)) {
-      memory.scales[at.row][at.block] = scale;
-      store_block(at, codes[r], scale);
-      keep_codes<bf16>(tile, at, codes[r]);
-    }
+  } else {
+    scale = encode_square_slowly<Quantizer>(encoder, pairs, among, at.position, codes);
+  }
+  if (lane < 8) memory.tile_scale[warp * blocks_per_edge + lane] = scale;
+  for (int r = 0; r < 4; ++r, at.move(place, 4)) {
+    memory.scales[at.row][at.block] = scale;
+    store_block(at, codes[r], scale);
+    keep_codes<bf16>(tile, at, codes[r]);
   }
 }
 

@@ -4,6 +4,8 @@
 
 #include <cuda_pipeline_primitives.h>
 
+#include <algorithm>
+
 #include "nibble/device/output.cuh"
 #include "nibble/device/square_rows.cuh"
 #include "nibble/device/tile_columns.cuh"
@@ -78,6 +80,15 @@ __global__ void __launch_bounds__(threads_per_block, 3)
                             !is_decoded<ColumnsOut>;
   extern __shared__ uint4 raw[];
   auto& memory = kept_shared(*reinterpret_cast<tile_memory<T, Rows, Columns>*>(raw));
+
+  // While tables are filled and tiles encoded, the next tile is on its way, where there is room for it.
+  auto const start = [&](tile_order::place const& at, int buffer) {
+    start_tile(in + at.row * pitch + at.column, pitch, at.rows, at.columns, memory.tile[buffer]);
+  };
+  int buffer = 0;
+  auto here = order.of(blockIdx.x), next = here;
+  start(here, 0);
+
   auto const row_encoder = encoder_for(q_rows, rows_out, memory.rows);
   auto const column_encoder = encoder_for(q_columns, columns_out, memory.columns);
   if constexpr (has_rows) fill_tables(row_encoder);
@@ -90,13 +101,6 @@ __global__ void __launch_bounds__(threads_per_block, 3)
                      arch::equal(rows_out.amax(), columns_out.amax());
   }
 
-  // While a tile is encoded, the next is on its way, where there is room for it.
-  auto const start = [&](tile_order::place const& at, int buffer) {
-    start_tile(in + at.row * pitch + at.column, pitch, at.rows, at.columns, memory.tile[buffer]);
-  };
-  int buffer = 0;
-  auto here = order.of(blockIdx.x), next = here;
-  start(here, 0);
   for (std::uint32_t t = blockIdx.x; t < order.count; t += gridDim.x, here = next) {
     bool const has_next = t + gridDim.x < order.count;
     if (has_next) {
@@ -197,7 +201,8 @@ status launch_tiles(cudaStream_t stream, In const& in, Rows const& q_rows, RowsO
     return status::launch_failed;
   }
   tile_order const order(in.extent(0), in.extent(1));
-  unsigned const grid = order.count < 132 * 32 ? order.count : 132 * 32;
+  // Four tiles for each block of threads, which fills tables first; fewer where not all would be busy.
+  unsigned const grid = std::min(order.count, std::max(order.count / 4, 132u * 16));
   kernel<<<grid, threads_per_block, bytes, stream>>>(
       in.data_handle(), static_cast<matrix_index>(in.stride(0)), order, rows,
       tile_output<RowsOut>(rows_out), columns, tile_output<ColumnsOut>(columns_out));
