@@ -12,6 +12,7 @@ NIBBLE_REPORT(NIBBLE_HAS_CVT_RS_E2M1);
 NIBBLE_REPORT(NIBBLE_HAS_CVT_E4M3);
 NIBBLE_REPORT(NIBBLE_HAS_MMA_F16);
 NIBBLE_REPORT(NIBBLE_HAS_DPX);
+NIBBLE_REPORT(NIBBLE_HAS_CLUSTER);
 NIBBLE_REPORT(NIBBLE_HAS_WGMMA);
 NIBBLE_REPORT(NIBBLE_HAS_MMA_BLOCK_SCALE);
 NIBBLE_REPORT(NIBBLE_HAS_TCGEN05);
@@ -82,6 +83,11 @@ extern "C" __global__ void multiply_halves(unsigned int const* x, float* result)
   words[10] = ptx::cvt_rn_bf16x2_f32(result[20], result[21]);
   result[11] = ptx::cvt_f32_f16(static_cast<unsigned short>(x[10]));
 }
+extern "C" __global__ void load_once(uint4 const* from, unsigned int* result) {
+  unsigned int words[4];
+  ptx::ld_global_nc_once_v4_u32(words, from + threadIdx.x);
+  for (int i = 0; i < 4; ++i) result[4 * threadIdx.x + i] = words[i];
+}
 extern "C" __global__ void load_matrices(unsigned int* result) {
   __shared__ alignas(16) unsigned int rows[128];
   rows[threadIdx.x] = result[threadIdx.x];
@@ -135,6 +141,20 @@ extern "C" __global__ void multiply_bytes(unsigned int const* x, float* result) 
   unsigned int const a[4] = {x[0], x[1], x[2], x[3]}, b[2] = {x[4], x[5]};
   multiply_each_by_each<e4m3, e5m2, e2m3, e3m2, e2m1>(d, a, b, x[6], x[7]);
   for (int i = 0; i < 4; ++i) result[4 + i] = d[i];
+}
+#endif
+
+#if NIBBLE_HAS_CLUSTER
+extern "C" __global__ void read_another_block(float* result) {
+  __shared__ alignas(16) float here[4];
+  ptx::griddepcontrol_launch_dependents();
+  ptx::griddepcontrol_wait();
+  here[threadIdx.x % 4] = result[threadIdx.x];
+  ptx::barrier_cluster();
+  float there[4];
+  ptx::ld_shared_cluster_v4_f32(there, here, ptx::cluster_ctarank() ^ 1);
+  for (int i = 0; i < 4; ++i) result[4 + i] = there[i];
+  ptx::barrier_cluster();
 }
 #endif
 

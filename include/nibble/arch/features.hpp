@@ -74,7 +74,8 @@
 #define NIBBLE_HAS_CVT_E4M3 0
 #endif
 
-/// mma.sync.m16n8k16 on halves and bf16, fma on pairs of bf16, cvt to pairs of bf16.
+/// mma.sync.m16n8k16 on halves and bf16, fma on pairs of bf16, cvt to pairs of bf16, loads that ask
+/// memory for 256 bytes.
 #if NIBBLE_ARCH >= 800
 #define NIBBLE_HAS_MMA_F16 1
 #else
@@ -87,6 +88,14 @@
 #define NIBBLE_HAS_DPX 1
 #else
 #define NIBBLE_HAS_DPX 0
+#endif
+
+/// Clusters of blocks of threads, which read each other's shared memory, and a grid's wait for the one
+/// before it.
+#if NIBBLE_ARCH >= 900
+#define NIBBLE_HAS_CLUSTER 1
+#else
+#define NIBBLE_HAS_CLUSTER 0
 #endif
 
 /// wgmma, the product of four warps from shared memory: sm_90a alone.

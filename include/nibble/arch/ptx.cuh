@@ -395,6 +395,15 @@ __device__ __forceinline__ unsigned int cvt_rz_f16x2_f32(float low, float high) 
 
 #if NIBBLE_HAS_MMA_F16
 
+/// 16 bytes that are read once and that nobody writes meanwhile: no line of L1 for them, and 256 bytes
+/// around them asked of memory.
+/// rule    ld.global.nc.L1::no_allocate.L2::256B.v4.u32 d, [from];
+__device__ __forceinline__ void ld_global_nc_once_v4_u32(unsigned int (&d)[4], void const* from) {
+  asm volatile("ld.global.nc.L1::no_allocate.L2::256B.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
+               : "l"(from));
+}
+
 /// The products of two pairs of halves, rounded to nearest even.
 /// rule    mul.rn.f16x2 d, a, b; subnormals are kept.
 __device__ __forceinline__ unsigned int mul_rn_f16x2(unsigned int a, unsigned int b) {
@@ -452,6 +461,47 @@ __device__ __forceinline__ void mma_m16n8k16_bf16(float (&d)[4], unsigned int co
 }
 
 #endif  // NIBBLE_HAS_MMA_F16
+
+#if NIBBLE_HAS_CLUSTER
+
+/// Which block of its cluster this is; 0 where the launch asked for no cluster.
+/// rule    mov.u32 d, %cluster_ctarank;
+__device__ __forceinline__ unsigned int cluster_ctarank() {
+  unsigned int d;
+  asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(d));
+  return d;
+}
+
+/// Waits for all threads of the cluster; what they stored before is seen after.
+/// rule    barrier.cluster.arrive.release.aligned; barrier.cluster.wait.acquire.aligned;
+__device__ __forceinline__ void barrier_cluster() {
+  asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
+  asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
+}
+
+/// Four floats of another block's shared memory: where this block has `from`, a 16-byte boundary.
+/// rule    mapa.shared::cluster.u32 a, from, rank; ld.shared::cluster.v4.f32 d, [a];
+__device__ __forceinline__ void ld_shared_cluster_v4_f32(float (&d)[4], float const* from,
+                                                         unsigned int rank) {
+  auto const here = static_cast<unsigned int>(__cvta_generic_to_shared(from));
+  asm volatile(
+      "{ .reg .b32 there; mapa.shared::cluster.u32 there, %4, %5;\n\t"
+      "ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [there]; }"
+      : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
+      : "r"(here), "r"(rank)
+      : "memory");
+}
+
+/// Lets the next grid start where its launch allows that, and waits for the end of the one before.
+/// rule    griddepcontrol.launch_dependents; griddepcontrol.wait;
+__device__ __forceinline__ void griddepcontrol_launch_dependents() {
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+}
+__device__ __forceinline__ void griddepcontrol_wait() {
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+}
+
+#endif  // NIBBLE_HAS_CLUSTER
 
 #if NIBBLE_HAS_WGMMA || NIBBLE_HAS_TCGEN05
 
