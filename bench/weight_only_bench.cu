@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Few rows against quantized weights: time, share of the bandwidth bound (4.5 bits a weight at the copy
-// speed of the same run) and ratio to cuBLAS in bf16. cuBLAS is opened at run time, so that the build
+// speed of the same run), reading the same weights and nothing else, and ratio to cuBLAS in bf16. cuBLAS is opened at run time, so that the build
 // needs none. Weights rotate through more memory than the L2 cache holds.
 //
 //   nvcc -std=c++20 -O3 -arch=sm_90a -I include bench/weight_only_bench.cu && ./a.out
@@ -113,6 +113,33 @@ __global__ void decode(View w, bf16* to) {
   }
 }
 
+/// Reads codes and scales, a piece of each by each block: as fast as weights can come at all.
+__global__ void __launch_bounds__(512) read(uint4 const* codes, std::size_t code_count,
+                                            uint4 const* scales, std::size_t scale_count,
+                                            unsigned* to) {
+  unsigned seen = 0;
+  auto const part = [&](uint4 const* from, std::size_t count) {
+    constexpr int ahead = 8;
+    std::size_t const piece = (count + gridDim.x - 1) / gridDim.x, first = blockIdx.x * piece;
+    std::size_t const last = first + piece < count ? first + piece : count;
+    for (std::size_t i = first + threadIdx.x; i < last; i += ahead * blockDim.x) {
+      unsigned words[ahead][4] = {};
+#pragma unroll
+      for (int j = 0; j < ahead; ++j) {
+#if NIBBLE_HAS_MMA_F16
+        std::size_t const at = i + static_cast<std::size_t>(j) * blockDim.x;
+        if (at < last) arch::ptx::ld_global_nc_once_v4_u32(words[j], from + at);
+#endif
+      }
+#pragma unroll
+      for (int j = 0; j < ahead; ++j) seen ^= words[j][0] ^ words[j][1] ^ words[j][2] ^ words[j][3];
+    }
+  };
+  part(codes, code_count);
+  part(scales, scale_count);
+  if (seen == 0x1234'5678u) *to = seen;  // so that no load is left out
+}
+
 double copy_speed(cudaStream_t stream) {  // bytes read and written, a microsecond
   constexpr std::size_t size = std::size_t{1} << 30;
   thrust::device_vector<std::uint8_t> from(size), to(size);
@@ -123,7 +150,8 @@ double copy_speed(cudaStream_t stream) {  // bytes read and written, a microseco
          });
 }
 
-void measure(cudaStream_t stream, vendor const& cublas, double speed, int n, int k) {
+void measure(cudaStream_t stream, vendor const& cublas, double speed, int multiprocessors, int n,
+             int k) {
   auto const shape = shape_for<quantizer<>>(n, k);
   std::size_t const elements = static_cast<std::size_t>(n) * static_cast<std::size_t>(k);
   int const copies = static_cast<int>(std::clamp<std::size_t>(400'000'000 / elements, 2, 20));
@@ -158,6 +186,17 @@ void measure(cudaStream_t stream, vendor const& cublas, double speed, int n, int
                                           elements * static_cast<std::size_t>(i));
   }
   require(cudaDeviceSynchronize() == cudaSuccess, "the weights");
+  thrust::device_vector<unsigned> seen(1);
+  double const reading = microseconds(stream, [&](int i) {
+    auto const at = static_cast<std::size_t>(i % copies);
+    read<<<static_cast<unsigned>(2 * multiprocessors), 512, 0, stream>>>(
+        reinterpret_cast<uint4 const*>(thrust::raw_pointer_cast(codes.data()) + at * code_bytes),
+        code_bytes / 16,
+        reinterpret_cast<uint4 const*>(thrust::raw_pointer_cast(scales.data()) + at * scale_count),
+        scale_count / 16, thrust::raw_pointer_cast(seen.data()));
+  });
+  std::printf("%6d x %6d, reading alone: %7.2f us, %.2f TB/s\n", n, k, reading,
+              0.5625e-6 * static_cast<double>(elements) / reading);
   for (int const rows : {1, 4, 8, 16, 32}) {
     auto const in = *make_matrix_view(
         cuda::std::span<bf16 const>(thrust::raw_pointer_cast(x.data()),
@@ -233,7 +272,8 @@ int main(int argc, char** argv) {
   std::printf("%s, copy %.2f TB/s\n", card->name, speed * 1e-6);
   vendor const cublas(stream);
   if (argc == 3) {
-    measure(stream, cublas, speed, std::atoi(argv[1]), std::atoi(argv[2]));
+    measure(stream, cublas, speed, card->multiProcessorCount, std::atoi(argv[1]),
+            std::atoi(argv[2]));
     return 0;
   }
   if (cublas.gemm != nullptr) {
@@ -245,6 +285,6 @@ int main(int argc, char** argv) {
                              {8192, 8192},
                              {28672, 8192},
                              {16384, 16384}}) {
-    measure(stream, cublas, speed, n, k);
+    measure(stream, cublas, speed, card->multiProcessorCount, n, k);
   }
 }

@@ -47,10 +47,12 @@ __global__ void by_warps(mma::a_fragment a, mma::b_fragment b, mma::sum_fragment
   mma::multiply_add_bytes<mxfp8_block, mxfp6_e2m3_block>(d[threadIdx.x], a, b);
 }
 
-/// The product of few rows, one of its kernels.
+/// The product of few rows, both of its kernels.
 void multiply_few_rows() {
-  auto const kernel = &device::detail::weight_only<1, 1, true, matrix_view<bf16>, quantized_view<nvfp4_block>,
-                                                   matrix_view<float>, device::detail::weight_alpha<quantizer<>>>;
+  using alpha = device::detail::weight_alpha<quantizer<>>;
+  auto const any = &device::detail::weight_only<1, true, matrix_view<bf16>, quantized_view<nvfp4_block>, matrix_view<float>, alpha>;
+  (void)cudaFuncSetAttribute(any, cudaFuncAttributeMaxDynamicSharedMemorySize, 16384);
+  auto const kernel = &device::detail::weight_only_clusters<16, matrix_view<bf16>, quantized_view<nvfp4_block>, matrix_view<float>, alpha>;
   (void)cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, 65536);
 }
 

@@ -22,8 +22,8 @@ template <class View>
 __global__ void compare(View w, matrix_index first_row, int step, int* wrong) {
   int const lane = static_cast<int>(threadIdx.x), column = 128 * step + 32 * (lane % 4);
   using block = typename View::block_type;
-  detail::few_weights<block, 1> ahead{}, loaded{};
-  detail::few_source<block, typename View::scale_layout, 1> source(w, first_row, 0);
+  detail::few_weights<block> ahead{}, loaded{};
+  detail::few_source<block, typename View::scale_layout> source(w, first_row, 0);
   source.advance(step - step % 2);
   source.fetch(ahead, step % 2, column < w.columns());
   detail::fetch_any(loaded, w, first_row, column);
@@ -31,14 +31,13 @@ __global__ void compare(View w, matrix_index first_row, int step, int* wrong) {
   for (int i = 0; i < 2; ++i) {
     matrix_index const wanted = first_row + 8 * i + lane / 4;
     matrix_index const row = wanted < w.rows() ? wanted : w.rows() - 1;
-    std::uint32_t const words[4] = {ahead.codes[i].x, ahead.codes[i].y, ahead.codes[i].z, ahead.codes[i].w};
-    for (int j = 0; j < 4; ++j) count += words[j] != mma::load_codes(w, row, column + 8 * j);
+    for (int j = 0; j < 4; ++j) count += ahead.codes[i][j] != mma::load_codes(w, row, column + 8 * j);
     count += ahead.scales[i] != (mma::load_scales(w, row, column / block::size) & (block::size == 16 ? 0xFFFFu : 0xFFu));
     if (wanted < w.rows()) {
-      uint4 const a = ahead.codes[i], b = loaded.codes[i];
-      count += a.x != b.x || a.y != b.y || a.z != b.z || a.w != b.w || ahead.scales[i] != loaded.scales[i];
+      for (int j = 0; j < 4; ++j) count += ahead.codes[i][j] != loaded.codes[i][j];
+      count += ahead.scales[i] != loaded.scales[i];
     } else {
-      count += loaded.codes[i].x != 0 || loaded.scales[i] != 0;
+      count += loaded.codes[i][0] != 0 || loaded.scales[i] != 0;
     }
   }
   if (count != 0) atomicAdd(wrong, count);

@@ -8,16 +8,21 @@
 
 namespace nibble::device::detail {
 
-inline constexpr int few_warps = 8;   // of a block of threads: they share the columns
+inline constexpr int few_slices = 8;  // of the columns, each with a sum of its own
 inline constexpr int few_step = 128;  // columns a warp takes at once
 
-/// What a lane holds of a step of 16 Tall rows: 32 codes of each row 8 i + lane / 4, from column
+/// Steps in each of the eight slices that the columns are cut into; the last ones may have fewer.
+[[nodiscard]] NIBBLE_HD constexpr int few_per_slice(int columns) {
+  return nibble::detail::ceil_div(nibble::detail::ceil_div(columns, few_step), few_slices);
+}
+
+/// What a lane holds of a step of 16 rows: 32 codes of rows lane / 4 and 8 further, from column
 /// 32 (lane % 4) of the step on, and their scales: two of E4M3, or one of E8M0.
-template <class Block, int Tall>
+template <class Block>
 struct few_weights {
   using scale_word = std::conditional_t<Block::size == 16, std::uint16_t, std::uint8_t>;
-  uint4 codes[2 * Tall];
-  scale_word scales[2 * Tall];
+  std::uint32_t codes[2][4];
+  scale_word scales[2];
 };
 
 /// Where the scales of a row lie, counted from its first.
@@ -37,47 +42,56 @@ struct few_scales {
 };
 
 /// Where a lane's weights lie. Rows past the end repeat the last one; nobody writes their sums.
-template <class Block, class ScaleLayout, int Tall>
+template <class Block, class ScaleLayout>
 struct few_source {
-  using weights = few_weights<Block, Tall>;
+  using weights = few_weights<Block>;
   using scales_of = few_scales<Block, ScaleLayout>;
-  std::uint8_t const* codes[2 * Tall];
-  std::uint8_t const* scales[2 * Tall];
+  std::uint8_t const* codes[2];
+  std::uint8_t const* scales[2];
 
   /// shape   first_step: the step that fetch takes for ahead = 0.
   template <class W>
   __device__ __forceinline__ few_source(W const& w, matrix_index first_row,
                                         matrix_index first_step) {
-    int const lane = static_cast<int>(threadIdx.x) % 32, t = lane % 4;
+    int const lane = static_cast<int>(threadIdx.x % 32), t = lane & 3;
+    bool const is_square = w.rows_per_scale() > 1;  // a block's rows share a scale
     auto const* const all = reinterpret_cast<std::uint8_t const*>(w.scales.data_handle());
 #pragma unroll
-    for (int i = 0; i < 2 * Tall; ++i) {
-      matrix_index const wanted = first_row + 8 * i + lane / 4;
+    for (int i = 0; i < 2; ++i) {
+      matrix_index const wanted = first_row + 8 * i + (lane >> 2);
       matrix_index const row = wanted < w.rows() ? wanted : w.rows() - 1;
-      codes[i] = w.codes.data_handle().bytes + row * (w.codes.stride(0) / 2) +
+      auto const of_block =
+          static_cast<matrix_index>(static_cast<std::uint64_t>(row) / Block::size);
+      codes[i] = w.codes.data_handle().bytes + row * (w.codes.stride(0) >> 1) +
                  first_step * (few_step / 2) + 16 * t;
-      scales[i] = all + w.scales.mapping()(row / w.rows_per_scale(), 0) +
+      scales[i] = all + w.scales.mapping()(is_square ? of_block : row, 0) +
                   first_step * scales_of::step + scales_of::of_lane(t);
     }
   }
 
-  /// The weights `ahead` steps further. Where this lane's columns are past the end, `to` stays as it
-  /// was, and must have been set: x is zero there.
-  __device__ __forceinline__ void fetch(weights& to, int ahead, bool is_there) const {
-    if (!is_there) return;
-#pragma unroll
-    for (int i = 0; i < 2 * Tall; ++i) {
-      to.codes[i] = __ldcs(reinterpret_cast<uint4 const*>(codes[i] + ahead * (few_step / 2)));
+  /// The weights `ahead` steps further. Where this lane's columns are past the end the scales are the
+  /// byte 0 and the codes those that `to` had, which count nothing: x is zero there.
+  __device__ __forceinline__ void fetch([[maybe_unused]] weights& to, [[maybe_unused]] int ahead,
+                                        [[maybe_unused]] bool is_there) const {
+#if NIBBLE_HAS_MMA_F16
+    if (!is_there) {
+      to.scales[0] = to.scales[1] = 0;
+      return;
     }
 #pragma unroll
-    for (int i = 0; i < 2 * Tall; ++i) {
+    for (int i = 0; i < 2; ++i) {
+      arch::ptx::ld_global_nc_once_v4_u32(to.codes[i], codes[i] + ahead * (few_step / 2));
+    }
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
       to.scales[i] = __ldg(reinterpret_cast<typename weights::scale_word const*>(
           scales[i] + ahead * scales_of::step));
     }
+#endif
   }
   __device__ __forceinline__ void advance(int steps) {
 #pragma unroll
-    for (int i = 0; i < 2 * Tall; ++i) {
+    for (int i = 0; i < 2; ++i) {
       codes[i] += steps * (few_step / 2);
       scales[i] += steps * scales_of::step;
     }
@@ -86,15 +100,14 @@ struct few_source {
 
 /// The same by ordinary loads, for any alignment and any shape: the columns from `column` on, this
 /// lane's first.
-template <class Block, int Tall, class W>
-__device__ __forceinline__ void fetch_any(few_weights<Block, Tall>& to, W const& w,
+template <class Block, class W>
+__device__ __forceinline__ void fetch_any(few_weights<Block>& to, W const& w,
                                           matrix_index first_row, matrix_index column) {
   int const lane = static_cast<int>(threadIdx.x) % 32;
-  for (int i = 0; i < 2 * Tall; ++i) {
+  for (int i = 0; i < 2; ++i) {
     matrix_index const row = first_row + 8 * i + lane / 4;
-    to.codes[i] = {mma::load_codes(w, row, column), mma::load_codes(w, row, column + 8),
-                   mma::load_codes(w, row, column + 16), mma::load_codes(w, row, column + 24)};
-    to.scales[i] = static_cast<typename few_weights<Block, Tall>::scale_word>(
+    for (int j = 0; j < 4; ++j) to.codes[i][j] = mma::load_codes(w, row, column + 8 * j);
+    to.scales[i] = static_cast<typename few_weights<Block>::scale_word>(
         mma::load_scales(w, row, column / Block::size));
   }
 }
