@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The products of a mixture's experts in one launch against bf16 through cuBLASLt, a call an expert,
-// in the same run. Tokens are spread unevenly; samples of the result are checked before it is timed.
+// The products of a mixture's experts in one launch, and the gradients of their weights in another,
+// against bf16 through cuBLASLt, a call an expert, in the same run. Tokens are spread unevenly; samples
+// of the results are checked before they are timed.
 //
 //   nvcc -std=c++20 -O3 -arch=sm_90a -I include bench/grouped_products_bench.cu -lcublasLt && ./a.out [experts tokens inputs outputs]
 #include <thrust/device_vector.h>
@@ -12,6 +13,7 @@
 #include <nibble/cublas/product.cuh>
 #include <nibble/device/grouped.cuh>
 #include <nibble/device/matmul_grouped.cuh>
+#include <nibble/device/matmul_grouped_columns.cuh>
 #include <nibble/nibble.hpp>
 
 #include "device_measure.cuh"
@@ -43,6 +45,142 @@ struct grouped {
             "quantizing groups");
   }
 };
+
+/// Rows of features, parted by token, blocks along each expert's tokens.
+struct parted {
+  grouped_columns_shape<nvfp4_block, layout_type> shape;
+  thrust::device_vector<std::uint8_t> codes, scales;
+  thrust::device_vector<float> amaxes;
+
+  explicit parted(grouped_columns_shape<nvfp4_block, layout_type> const& s)
+      : shape(s),
+        codes(static_cast<std::size_t>(s.code_bytes())),
+        scales(static_cast<std::size_t>(s.scale_count())),
+        amaxes(static_cast<std::size_t>(s.groups)) {}
+  grouped_columns_view<nvfp4_block, layout_type> view() {
+    return *make_grouped_columns_view<nvfp4_block, layout_type>(
+        cuda::std::span<std::uint8_t>(raw(codes), codes.size()),
+        cuda::std::span<fp8_e4m3>(reinterpret_cast<fp8_e4m3*>(raw(scales)), scales.size()),
+        cuda::std::span<float>(raw(amaxes), amaxes.size()), shape);
+  }
+  void quantize(cuda::stream_ref stream, thrust::device_vector<bf16>& values,
+                cuda::std::span<int const> offsets) {
+    auto const in = *make_matrix_view(cuda::std::span<bf16>(raw(values), values.size()),
+                                      shape.columns, shape.rows);
+    require(
+        device::quantize_grouped_columns(stream, transposed(in), offsets, view(), quantizer<>{}),
+        "quantizing groups of columns");
+  }
+};
+
+/// A copy of parted on the host.
+struct parted_on_host {
+  thrust::host_vector<std::uint8_t> codes, scales;
+  thrust::host_vector<float> amaxes;
+  grouped_columns_view<nvfp4_block, layout_type> view;
+
+  explicit parted_on_host(parted const& from)
+      : codes(from.codes),
+        scales(from.scales),
+        amaxes(from.amaxes),
+        view(*make_grouped_columns_view<nvfp4_block, layout_type>(
+            cuda::std::span<std::uint8_t>(codes.data(), codes.size()),
+            cuda::std::span<fp8_e4m3>(reinterpret_cast<fp8_e4m3*>(scales.data()), scales.size()),
+            cuda::std::span<float>(amaxes.data(), amaxes.size()), from.shape)) {}
+};
+
+/// The gradients of all experts' weights, added to FP32, from tokens x outputs and tokens x inputs.
+void weight_gradients(cublas::handle const& handle, std::uint8_t* library,
+                      thrust::device_vector<bf16>& dy, thrust::device_vector<bf16>& x,
+                      std::vector<int> const& starts, matrix_index outputs, matrix_index inputs) {
+  cuda::stream_ref const stream{cudaStream_t{}};
+  auto const groups = static_cast<matrix_index>(starts.size()) - 1;
+  matrix_index const tokens = starts.back(), padded = padded_start(tokens, groups, 128);
+  thrust::device_vector<float> gradients(static_cast<std::size_t>(groups * outputs * inputs));
+  thrust::device_vector<float> const scalars(2, 1.0f);
+  // For bf16 operands that lie turned already, each expert's tokens in a row, aligned and completed to
+  // 16: a sum over 2341 of them takes cuBLASLt several times as long.
+  auto const left = random_matrix(outputs, padded, 3), right = random_matrix(inputs, padded, 4);
+  double const bf16_ms = device_measure::milliseconds(
+      [&] {
+        for (std::size_t g = 0; g + 1 < starts.size(); ++g) {
+          cublas::product p{};
+          p.what = cublas::elements::bf16;
+          p.is_float_out = true;
+          p.rows = outputs, p.columns = inputs,
+          p.depth = (starts[g + 1] - starts[g] + 15) / 16 * 16;
+          if (p.depth == 0) continue;
+          auto const of = static_cast<matrix_index>(g);
+          matrix_index const start = padded_start(starts[g], of, 128),
+                             pitch = (p.depth + 127) / 128 * 128;
+          p.a = {thrust::raw_pointer_cast(left.data()) + outputs * start, pitch};
+          p.b = {thrust::raw_pointer_cast(right.data()) + inputs * start, pitch};
+          p.out = raw(gradients) + of * outputs * inputs;
+          p.out_pitch = inputs;
+          p.scalars = thrust::raw_pointer_cast(scalars.data());
+          require(cublas::multiply(handle, cudaStream_t{}, p, library), "a bf16 gradient");
+        }
+      },
+      5);
+  double const operations =
+      2e-9 * static_cast<double>(tokens * inputs) * static_cast<double>(outputs);
+  std::printf("%-44s %9.4f ms  %6.0f TFLOP/s\n", "gradients, bf16, a call an expert", bf16_ms,
+              operations / bf16_ms);
+
+  thrust::device_vector<int> const on_device(starts.begin(), starts.end());
+  cuda::std::span<int const> const offsets(thrust::raw_pointer_cast(on_device.data()),
+                                           on_device.size());
+  parted a({outputs, tokens, groups}), b({inputs, tokens, groups});
+  auto const quantize = [&] {
+    a.quantize(stream, dy, offsets);
+    b.quantize(stream, x, offsets);
+  };
+  quantize();
+  parted_on_host const host_a(a), host_b(b);
+  auto const run = [&]<product Mode>(char const* name) {
+    auto const launch = [&] {
+      require(device::matmul_grouped_columns<Mode>(
+                  stream, a.view(), quantizer<>{}, offsets, b.view(), quantizer<>{},
+                  *make_matrix_view(cuda::std::span<float>(raw(gradients), gradients.size()),
+                                    groups * outputs, inputs),
+                  epilogue{1.0f, 1.0f, nullptr}),
+              name);
+    };
+    thrust::fill(gradients.begin(), gradients.end(), 0.0f);
+    launch();
+    require(cudaDeviceSynchronize() == cudaSuccess, name);
+    double off = 0, size = 0;
+    for (int sample = 0; sample < 500; ++sample) {
+      matrix_index const g = sample % groups, i = sample * 7919 % outputs,
+                         j = sample * 104729 % inputs;
+      auto const of = static_cast<std::size_t>(g);
+      auto const l = host_a.view.group(g, starts[of], starts[of + 1]),
+                 r = host_b.view.group(g, starts[of], starts[of + 1]);
+      double sum = 0;
+      for (matrix_index k = 0; k < l.columns(); ++k) {
+        sum += static_cast<double>(static_cast<float>(l.codes(i, k))) *
+               static_cast<double>(static_cast<float>(l.scale(i, k / 16))) *
+               static_cast<double>(static_cast<float>(r.codes(j, k))) *
+               static_cast<double>(static_cast<float>(r.scale(j, k / 16)));
+      }
+      sum *= static_cast<double>(
+          fold_alpha<quantizer<>, quantizer<>>(1.0f, {l.amax(0, 0)}, {r.amax(0, 0)}));
+      double const got = static_cast<double>(
+          static_cast<float>(gradients[static_cast<std::size_t>((g * outputs + i) * inputs + j)]));
+      off += (got - sum) * (got - sum);
+      size += sum * sum;
+    }
+    require(std::sqrt(off / size) < 1e-5, name);
+    double const ms = device_measure::milliseconds(launch, 5);
+    std::printf("%-44s %9.4f ms  %6.2f of bf16  %6.0f TFLOP/s\n", name, ms, ms / bf16_ms,
+                operations / ms);
+  };
+  run.template operator()<product::fast>("gradients, fast");
+  run.template operator()<product::exact>("gradients, exact");
+  double const both = device_measure::milliseconds(quantize);
+  std::printf("%-44s %9.4f ms  %6.2f of bf16\n", "quantizing both operands along tokens", both,
+              both / bf16_ms);
+}
 
 }  // namespace
 
@@ -156,5 +294,7 @@ int main(int argc, char** argv) {
   double const both = device_measure::milliseconds([&] { a.quantize(stream); });
   std::printf("%-44s %9.4f ms  %6.2f of bf16\n", "quantizing the tokens' groups", both,
               both / bf16_ms);
+  auto dy = random_matrix(tokens, outputs, 5);
+  weight_gradients(handle, raw(library), dy, x, starts, outputs, inputs);
   return 0;
 }

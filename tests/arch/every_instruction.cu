@@ -88,6 +88,12 @@ extern "C" __global__ void load_once(uint4 const* from, unsigned int* result) {
   ptx::ld_global_nc_once_v4_u32(words, from + threadIdx.x);
   for (int i = 0; i < 4; ++i) result[4 * threadIdx.x + i] = words[i];
 }
+extern "C" __global__ void multiply_digits(unsigned int const* x, int* result) {
+  int d[4] = {result[0], result[1], result[2], result[3]};
+  unsigned int const a[4] = {x[0], x[1], x[2], x[3]};
+  ptx::mma_m16n8k32_s8(d, a, x[4], x[5]);
+  for (int i = 0; i < 4; ++i) result[4 + i] = d[i];
+}
 extern "C" __global__ void load_matrices(unsigned int* result) {
   __shared__ alignas(16) unsigned int rows[128];
   rows[threadIdx.x] = result[threadIdx.x];

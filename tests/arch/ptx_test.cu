@@ -60,12 +60,15 @@ struct exact_arithmetic {
         return !ptx::setp_eq_f32(not_a_number, not_a_number);
       case 18:
         return ptx::xor_b32(float_bits(0x1p-149f), 0x8000'0000u) == 0x8000'0001u;
+      case 19:
+        return ptx::prmt_b32(0x3322'1100u, 0x7766'55C4u, 0x7052) == 0x7700'5522u &&
+               ptx::prmt_b32(0x3322'1100u, 0x7766'55C4u, 0x8C1F) == 0x00FF'1100u;
       default:
         return false;
     }
   }
 };
-constexpr std::uint64_t arithmetic_cases = 19;
+constexpr std::uint64_t arithmetic_cases = 20;
 
 struct converts_e4m3 {
   __device__ bool operator()(std::uint64_t) const { return NIBBLE_HAS_CVT_E4M3 != 0; }

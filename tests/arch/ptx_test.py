@@ -94,7 +94,8 @@ def check_mma(ptx, target, has_block_scale):
     """One product each; words of A, B and scales in order, the accumulator first and last."""
     a_and_b = [[0, 1, 2, 3], [4, 5]]
     products = [("multiply_halves", "f16.f16.f32", a_and_b, []),
-                ("multiply_halves", "bf16.bf16.f32", a_and_b, [])]
+                ("multiply_halves", "bf16.bf16.f32", a_and_b, []),
+                ("multiply_digits", "s8.s8.s32", a_and_b, [])]
     formats = ("e4m3", "e5m2", "e2m3", "e3m2", "e2m1") if has_block_scale else ()
     products += [("multiply_bytes", f"{a}.{b}.f32.ue8m0", a_and_b, [(6, "2, 1"), (7, "1, 3")])
                  for a in formats for b in formats]
@@ -104,7 +105,8 @@ def check_mma(ptx, target, has_block_scale):
     for name, types, words, scales in products:
         text = kernel(ptx, name)
         origin = loaded_from(text)
-        lines = re.findall(rf"mma\.sync\.\S*\.row\.col\.f32\.{re.escape(types)} ([^;]*);", text)
+        sums = types.split(".")[2]
+        lines = re.findall(rf"mma\.sync\.\S*\.row\.col\.{sums}\.{re.escape(types)} ([^;]*);", text)
         groups = [group.split(", ") for group in re.findall(r"\{([^}]*)\}", lines[0])] if lines else []
         got = [[origin.get(register) for register in group] for group in groups[1:3]]
         yield len(lines) == 1 and got == words, f"sm_{target}: {name}, {types} takes words {got}"

@@ -4,6 +4,7 @@
 #include <nibble/mma/bytes_multiply_add.cuh>
 #include <nibble/device/matmul.cuh>
 #include <nibble/device/matmul_grouped.cuh>
+#include <nibble/device/matmul_grouped_columns.cuh>
 #include <nibble/device/transpose.cuh>
 #include <nibble/nibble.cuh>
 
@@ -79,8 +80,13 @@ void launch_every_kernel(cuda::stream_ref stream, matrix_view<bf16> const& in,
   using in_memory = rounding::stochastic<8, random::philox_in_memory<>>;
   (void)device::quantize_grouped(stream, in, cuda::std::span<int const>(), grouped,
                                  quantizer{scaling::amax<>{}, in_memory{}});
-  (void)device::matmul_grouped<product::fast>(stream, grouped, quantizer<>{}, cuda::std::span<int const>(), grouped,
-                                              quantizer<>{}, in);
+  cuda::std::span<int const> const offsets;
+  (void)device::matmul_grouped<product::fast>(stream, grouped, quantizer<>{}, offsets, grouped, quantizer<>{}, in);
+  (void)device::matmul_grouped<product::exact>(stream, grouped, quantizer<>{}, offsets, grouped, quantizer<>{}, in);
+  grouped_columns_view<nvfp4_block, layout::scale_tile_128x4> const columns{tiled.codes.data_handle(), nullptr, {}, 0, 0};
+  (void)device::quantize_grouped_columns(stream, in, offsets, columns, quantizer<>{});
+  (void)device::matmul_grouped_columns<product::fast>(stream, columns, quantizer<>{}, offsets, columns, quantizer<>{}, in);
+  (void)device::matmul_grouped_columns<product::exact>(stream, columns, quantizer<>{}, offsets, columns, quantizer<>{}, in);
   by_lanes<<<1, 32, 0, stream.get()>>>(nullptr, nullptr);
   multiply(stream, plain, tiled, in);
   by_warps<<<1, 32, 0, stream.get()>>>({}, {}, nullptr);

@@ -19,11 +19,11 @@ using view_type = quantized_view<nvfp4_block, tiled>;
 namespace {
 
 __global__ void __launch_bounds__(256, 1)
-    multiply(view_type a, view_type b, matrix_view<float> out, epilogue e) {
+    multiply(view_type a, view_type b, matrix_view<float> out, epilogue e, matrix_index strips) {
   extern __shared__ __align__(1024) uint4 memory[];
-  device::detail::multiply_tile_fast(*reinterpret_cast<device::detail::staged_operands*>(memory), a,
-                                     b, e.alpha, out, e, matrix_index{blockIdx.x} * 128,
-                                     matrix_index{blockIdx.y} * 256);
+  device::detail::multiply_tile_fast(reinterpret_cast<device::detail::staged_operands*>(memory), a,
+                                     b, e.alpha, out, e, blockIdx.x % strips * 128,
+                                     blockIdx.x / strips * 256);
 }
 
 struct on_both_sides {
@@ -58,10 +58,11 @@ int wrong_results(matrix_index rows, matrix_index columns, matrix_index depth) {
   epilogue const e{0.25f, 2.0f, nullptr};
   auto const alpha =
       fold_alpha<quantizer<>, quantizer<>>(e.alpha, {a.host.amax()[0]}, {b.host.amax()[0]});
-  REQUIRE(device::detail::launch_tiles_fast(nullptr, multiply, (rows + 127) / 128, columns,
-                                            a.view(), b.view(), inside(out.span().data()),
-                                            epilogue{alpha, e.beta, e.bias}) ==
-          device::status::success);
+  matrix_index const strips = (rows + 127) / 128;
+  REQUIRE(device::detail::launch_product_tiles(
+              nullptr, multiply, device::detail::fast_tile_bytes(),
+              strips * ((columns + 255) / 256), a.view(), b.view(), inside(out.span().data()),
+              epilogue{alpha, e.beta, e.bias}, strips) == device::status::success);
   matmul<product::exact>(a.host.view(), quantizer<>{}, b.host.view(), quantizer<>{},
                          inside(expected.values.data()), e);
   auto const got = out.values();

@@ -74,8 +74,8 @@
 #define NIBBLE_HAS_CVT_E4M3 0
 #endif
 
-/// mma.sync.m16n8k16 on halves and bf16, fma on pairs of bf16, cvt to pairs of bf16, loads that ask
-/// memory for 256 bytes.
+/// mma.sync.m16n8k16 on halves and bf16, m16n8k32 on bytes, fma on pairs of bf16, cvt to pairs of bf16,
+/// loads that ask memory for 256 bytes.
 #if NIBBLE_ARCH >= 800
 #define NIBBLE_HAS_MMA_F16 1
 #else

@@ -460,6 +460,17 @@ __device__ __forceinline__ void mma_m16n8k16_bf16(float (&d)[4], unsigned int co
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
+/// d += A B: 16x32 signed bytes by 32x8, sums in int32, which wrap where they do not fit.
+/// rule    mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 d, a, b, d; all 32 lanes.
+__device__ __forceinline__ void mma_m16n8k32_s8(int (&d)[4], unsigned int const (&a)[4],
+                                                unsigned int b0, unsigned int b1) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+      "{%8, %9}, {%0, %1, %2, %3};"
+      : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
 #endif  // NIBBLE_HAS_MMA_F16
 
 #if NIBBLE_HAS_CLUSTER
@@ -541,6 +552,20 @@ __device__ __forceinline__ void wgmma_wait(float (&d)[128]) {
   for (float& value : d) asm volatile("" : "+f"(value)::"memory");
 }
 
+template <int M, int N>
+__device__ __forceinline__ void wgmma_wait(int (&d)[M][N]) {
+  asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
+  for (auto& part : d) {
+    for (int& value : part) asm volatile("" : "+r"(value)::"memory");
+  }
+}
+
+/// Waits until no more than the latest group of products is under way.
+/// rule    wgmma.wait_group.sync.aligned 1;
+__device__ __forceinline__ void wgmma_wait_earlier() {
+  asm volatile("wgmma.wait_group.sync.aligned 1;" ::: "memory");
+}
+
 /// d += A B by four warps: 64x16 halves by 16x256, both from shared memory; runs on after it returns.
 /// d[4 n + i] is value i of the 16x8 fragment at column 8 n, of rows 16 w for warp w.
 /// rule    wgmma.mma_async.sync.aligned.m64n256k16.f32.f16.f16 d, a, b, 1, 1, 1, 0, 0; sm_90a.
@@ -579,6 +604,37 @@ __device__ __forceinline__ void wgmma_m64n256k16_f16(float (&d)[128], unsigned l
         "+f"(d[110]), "+f"(d[111]), "+f"(d[112]), "+f"(d[113]), "+f"(d[114]), "+f"(d[115]),
         "+f"(d[116]), "+f"(d[117]), "+f"(d[118]), "+f"(d[119]), "+f"(d[120]), "+f"(d[121]),
         "+f"(d[122]), "+f"(d[123]), "+f"(d[124]), "+f"(d[125]), "+f"(d[126]), "+f"(d[127])
+      : "l"(a), "l"(b));
+}
+
+/// The description of a tile of bytes in shared memory that is not permuted: eight rows of 16 bytes one
+/// after the other, eight further rows behind them, the next 16 columns so many bytes further.
+/// rule    bits 13:0 address / 16; 29:16 bytes to the next 16 columns / 16; 45:32 bytes from eight rows
+///         to the next / 16; 63:62 = 0.
+__device__ __forceinline__ unsigned long long wgmma_plain_descriptor(void const* tile,
+                                                                     unsigned int to_columns) {
+  auto const address = static_cast<unsigned long long>(__cvta_generic_to_shared(tile));
+  return (address & 0x3FFFFull) >> 4 | static_cast<unsigned long long>(to_columns >> 4) << 16 |
+         8ull << 32;
+}
+
+/// d += A B by four warps: 64x32 signed bytes by 32x64, both from shared memory, sums in int32; runs on
+/// after it returns. d[4 n + i] is value i of the 16x8 fragment at column 8 n, of rows 16 w for warp w.
+/// rule    wgmma.mma_async.sync.aligned.m64n64k32.s32.s8.s8 d, a, b, 1; sm_90a.
+__device__ __forceinline__ void wgmma_m64n64k32_s8(int (&d)[32], unsigned long long a,
+                                                   unsigned long long b) {
+  asm volatile(
+      "wgmma.mma_async.sync.aligned.m64n64k32.s32.s8.s8 {"
+      "%0, %1, %2, %3, %4, %5, %6, %7, "
+      "%8, %9, %10, %11, %12, %13, %14, %15, "
+      "%16, %17, %18, %19, %20, %21, %22, %23, "
+      "%24, %25, %26, %27, %28, %29, %30, %31"
+      "}, %32, %33, 1;"
+      : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3]), "+r"(d[4]), "+r"(d[5]), "+r"(d[6]),
+        "+r"(d[7]), "+r"(d[8]), "+r"(d[9]), "+r"(d[10]), "+r"(d[11]), "+r"(d[12]), "+r"(d[13]),
+        "+r"(d[14]), "+r"(d[15]), "+r"(d[16]), "+r"(d[17]), "+r"(d[18]), "+r"(d[19]), "+r"(d[20]),
+        "+r"(d[21]), "+r"(d[22]), "+r"(d[23]), "+r"(d[24]), "+r"(d[25]), "+r"(d[26]), "+r"(d[27]),
+        "+r"(d[28]), "+r"(d[29]), "+r"(d[30]), "+r"(d[31])
       : "l"(a), "l"(b));
 }
 

@@ -1,31 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The exact sums of NVFP4 products from int8 tensor cores.
-//
-// A code times its E4M3 scale is v 2^-10 with an integer |v| <= 6 * 448 * 2^10 = 2752512. In balanced
-// digits of base 256, v = d0 + 2^8 d1 + 2^16 d2 with d0, d1 in [-128, 127] and |d2| <=
-// (2752512 + 128 + 2^15) / 2^16 < 43. So
-//
-//   sum over k of a_k b_k = 2^-20 (W0 + 2^8 W1 + 2^16 W2 + 2^24 W3 + 2^32 W4),
-//   Wn = sum over k and over i + j = n of d_i(a_k) d_j(b_k).
-//
-// Each k adds at most 2^14 to |W0|, 2 * 2^14 to |W1|, 2 * 128 * 43 + 2^14 < 2 * 2^14 to |W2| and less
-// to the others, so over a chunk of 2^15 values of k all |Wn| <= 2^30: int32 sums are exact in any
-// order, on any machine. Chunks are added in int64, where |sum| <= 2^20 * 2752512^2 < 2^63. Digits
-// lie side by side along K, A's as d0 d1 d2 and B's as d2 d1 d0: then each Wn is one product of
-// contiguous parts, five products with nine times K in all. FP64 tensor cores would do it too, in
-// chunks of 2^10; on an H100 they take twice as long, and few other GPUs have them.
+// See digits.cuh for the digits and the proof. They lie side by side along K, A's as d0 d1 d2 and B's
+// as d2 d1 d0: then each weight's sum is one product of contiguous parts, five products with nine times
+// K in all. FP64 tensor cores would do it too, in chunks of 2^10; on an H100 they take twice as long,
+// and few other GPUs have them.
 #pragma once
 
 #include "nibble/cublas/product.cuh"
+#include "nibble/device/digits.cuh"
 #include "nibble/device/finish.cuh"
 #include "nibble/device/operands.cuh"
 #include "nibble/device/workspace.cuh"
 
 namespace nibble::device::detail {
 
-inline constexpr int digit_count = 3;
-inline constexpr int weight_count = 2 * digit_count - 1;
-inline constexpr matrix_index digit_chunk = matrix_index{1} << 15;
 /// Rows and columns of the output that are worked on at once: 335 MB of sums, and enough products
 /// of 128 x 256 for four waves on 132 SMs.
 inline constexpr matrix_index exact_tile = 4096;
@@ -60,22 +48,11 @@ __global__ void __launch_bounds__(threads_per_block)
     auto const [row, block] = split(g, across);
     std::uint32_t words[digit_count][4] = {};
     if (row < in.rows()) {
-      float const scale = static_cast<float>(in.scale(row, block));
-      auto const codes = codes_at<16>(in, row, block, 0);
-      if (nibble::detail::magnitude_bits(scale) > nibble::detail::infinity_bits) {
-        is_nan[row] = 1;
-      } else {
-        for (int i = 0; i < 16; ++i) {
-          float const value = arch::multiply(static_cast<float>(codes[i]), scale);
-          int rest = static_cast<int>(arch::multiply(value, 1024.0f));
-          for (auto& digit : words) {
-            auto const low = static_cast<std::int8_t>(rest & 0xFF);
-            digit[i / 4] |= static_cast<std::uint32_t>(static_cast<std::uint8_t>(low))
-                            << (8 * (i % 4));
-            rest = (rest - low) >> 8;
-          }
-        }
-      }
+      std::uint32_t const scale = in.scale(row, block).bits();
+      if (is_nan_scale(scale)) is_nan[row] = 1;
+      std::uint32_t codes[2];
+      words_of(codes_at<16>(in, row, block, 0), codes);
+      split_block(codes, scale_units(scale), words);
     }
     auto const chunk = chunk_at(block * 16 / digit_chunk, depth);
     std::int8_t* const to =
@@ -103,20 +80,19 @@ struct weighted_sums {
     if (planes == nullptr) return;
     for (int w = 0; w < weight_count; ++w) {
       int4 const four = *reinterpret_cast<int4 const*>(planes + w * plane + at);
-      sum[0] += static_cast<std::int64_t>(four.x) * (std::int64_t{1} << (8 * w));
-      sum[1] += static_cast<std::int64_t>(four.y) * (std::int64_t{1} << (8 * w));
-      sum[2] += static_cast<std::int64_t>(four.z) * (std::int64_t{1} << (8 * w));
-      sum[3] += static_cast<std::int64_t>(four.w) * (std::int64_t{1} << (8 * w));
+      sum[0] += weigh(w, four.x);
+      sum[1] += weigh(w, four.y);
+      sum[2] += weigh(w, four.z);
+      sum[3] += weigh(w, four.w);
     }
   }
   __device__ void operator()(matrix_index i, matrix_index j, float (&sum)[finish_width]) const {
     std::int64_t exact[finish_width];
     units(i, j, exact);
     for (int c = 0; c < finish_width; ++c) {
-      // int64 to float rounds once; the factor is a power of two and the result far from subnormal.
       sum[c] = nan_rows[i] != 0 || nan_columns[j + c] != 0
                    ? nibble::detail::float_from_bits(0x7FC0'0000u)
-                   : arch::multiply(__ll2float_rn(exact[c]), 0x1p-20f);
+                   : rounded_units(exact[c]);
     }
   }
 };

@@ -10,7 +10,7 @@
 namespace nibble::device {
 
 /// Where bytes may be read or written 16, or 8, at a time.
-[[nodiscard]] inline bool is_aligned(void const* pointer, std::size_t bytes) noexcept {
+[[nodiscard]] NIBBLE_HD inline bool is_aligned(void const* pointer, std::size_t bytes) noexcept {
   return reinterpret_cast<std::uintptr_t>(pointer) % bytes == 0;
 }
 

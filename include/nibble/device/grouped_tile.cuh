@@ -10,10 +10,11 @@
 
 namespace nibble::device::detail {
 
-/// Two stages of each operand, so that one is filled while the other is multiplied.
+/// A stage of both operands: a block of threads has as many as mma::block_tile::stages, so that one is
+/// filled while the others are multiplied.
 struct staged_operands {
-  mma::stage<mma::block_tile::rows> a[2];
-  mma::stage<mma::block_tile::columns> b[2];
+  mma::stage<mma::block_tile::rows> a;
+  mma::stage<mma::block_tile::columns> b;
 };
 
 /// Half a row of a stage, on its way from memory.
@@ -39,11 +40,12 @@ struct half_row {
 
 /// The results from (row, column) on, by all threads of a block.
 ///
-/// shape   a, b: scales in 128x4 tiles, one for every row of codes; columns a multiple of 64; codes
-///         on 16-byte boundaries.
+/// shape   a, b: scales in 128x4 tiles, one for every row of codes; rows of codes as wide as the next
+///         multiple of 64 columns, where the scales of what is past the last column are 0, on 16-byte
+///         boundaries. No column at all: the sums are 0.
 /// bits    FP32 sums in the tensor cores' own order, then the epilogue's single operations.
 template <class A, class B, class Out>
-__device__ __forceinline__ void multiply_tile_fast(staged_operands& shared, A const& a, B const& b,
+__device__ __forceinline__ void multiply_tile_fast(staged_operands* stages, A const& a, B const& b,
                                                    float alpha, Out const& out, epilogue const& e,
                                                    matrix_index row, matrix_index column) {
   constexpr int depth_at_once = 64;
@@ -54,58 +56,80 @@ __device__ __forceinline__ void multiply_tile_fast(staged_operands& shared, A co
   next[1].start(b, column + staged, half);
   next[2].start(b, column + 128 + staged, half);
   auto const put = [&](int buffer, int part) {
-    if (part == 0) shared.a[buffer].put(staged, half, next[0].codes, next[0].scales);
-    if (part == 1) shared.b[buffer].put(staged, half, next[1].codes, next[1].scales);
-    if (part == 2) shared.b[buffer].put(128 + staged, half, next[2].codes, next[2].scales);
+    if (part == 0) stages[buffer].a.put(staged, half, next[0].codes, next[0].scales);
+    if (part == 1) stages[buffer].b.put(staged, half, next[1].codes, next[1].scales);
+    if (part == 2) stages[buffer].b.put(128 + staged, half, next[2].codes, next[2].scales);
   };
-  matrix_index const depth = a.columns(), last = depth - depth_at_once;
+  matrix_index const depth = nibble::detail::ceil_div<matrix_index>(a.columns(), depth_at_once) *
+                             depth_at_once,
+                     last = depth - depth_at_once;
+  if (depth > 0) {
 #pragma unroll
-  for (int part = 0; part < 3; ++part) {
-    next[part].fetch(0);
-    put(0, part);
-    next[part].fetch(depth_at_once < last ? depth_at_once : last);
+    for (int part = 0; part < 3; ++part) {
+      next[part].fetch(0);
+      put(0, part);
+      next[part].fetch(depth_at_once < last ? depth_at_once : last);
+    }
   }
   mma::publish_stages();
   mma::block_tile tile;
+  int now = 0;
   for (matrix_index k = 0; k < depth; k += depth_at_once) {
-    int const now = static_cast<int>(k / depth_at_once % 2);
-    // Past the end it stages the last operands again, into the buffer that nobody reads.
+    int const then = now + 1 < mma::block_tile::stages ? now + 1 : 0;
+    // Past the end it stages the last operands again, into a buffer that nobody reads.
     matrix_index const after = k + 2 * depth_at_once < last ? k + 2 * depth_at_once : last;
-    tile.multiply_add(shared.a[now], shared.b[now], [&](int step) {
+    tile.multiply_add_ahead(stages[now].a, stages[now].b, [&](int step) {
       if (step == 3) return;
-      put(1 - now, step);
+      put(then, step);
       next[step].fetch(after);
     });
     mma::publish_stages();
+    now = then;
   }
-  // Unrolled: sums that are indexed as a program runs would lie in memory, not in registers.
+  tile.settle();
+  __syncthreads();
+  // Nobody reads the stages any more: half of the sums at a time take their place.
+  auto& sums = *reinterpret_cast<tile_sums<mma::block_tile::rows>*>(stages);
+  static_assert(sizeof(sums) <= 2 * sizeof(staged_operands));
 #pragma unroll
-  for (int f = 0; f < mma::block_tile::fragments; ++f) {
+  for (int half = 0; half < 2; ++half) {
+    int const first = half * sums.columns;
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      auto const at = tile.element(f, i);
-      matrix_index const r = row + at.row, c = column + at.column;
-      if (r < out.extent(0) && c < out.extent(1)) {
-        finish_element(out, r, c, tile.value(f, i), alpha, e);
+    for (int f = 0; f < mma::block_tile::fragments; ++f) {
+#pragma unroll
+      for (int i = 0; i < 4; i += 2) {
+        auto const at = tile.element(f, i);
+        if (at.column / sums.columns == half) {
+          sums.put(at.row, at.column - first, tile.value(f, i), tile.value(f, i + 1));
+        }
       }
     }
+    __syncthreads();
+    sums.finish(out, row, column + first, alpha, e);
+    __syncthreads();
   }
 }
 
-/// Launches a kernel whose blocks each make one tile: so many strips of rows, and all columns.
+/// The shared memory of multiply_tile_fast on the current device: three stages where there is room.
+[[nodiscard]] inline std::size_t fast_tile_bytes() noexcept {
+  int device = 0, most = 0;
+  bool const is_known =
+      cudaGetDevice(&device) == cudaSuccess &&
+      cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device) == cudaSuccess;
+  bool const has_room = is_known && most >= static_cast<int>(3 * sizeof(staged_operands));
+  return (has_room ? 3 : 2) * sizeof(staged_operands);
+}
+
+/// Launches a kernel whose blocks of 256 threads each make one of so many tiles, with `shared` bytes of
+/// shared memory each.
 template <class Kernel, class... Arguments>
-[[nodiscard]] status launch_tiles_fast(cudaStream_t stream, Kernel kernel, matrix_index strips,
-                                       matrix_index columns, Arguments const&... arguments) {
-  constexpr int shared = static_cast<int>(sizeof(staged_operands));
-  if (cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared) !=
-      cudaSuccess) {
+[[nodiscard]] status launch_product_tiles(cudaStream_t stream, Kernel kernel, std::size_t shared,
+                                          matrix_index tiles, Arguments const&... arguments) {
+  if (tiles > INT32_MAX || cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                                static_cast<int>(shared)) != cudaSuccess) {
     return status::launch_failed;
   }
-  dim3 const grid(static_cast<unsigned>(strips),
-                  static_cast<unsigned>(
-                      nibble::detail::ceil_div<matrix_index>(columns, mma::block_tile::columns)));
-  kernel<<<grid, mma::block_tile::threads, static_cast<std::size_t>(shared), stream>>>(
-      arguments...);
+  kernel<<<static_cast<unsigned>(tiles), threads_per_block, shared, stream>>>(arguments...);
   return cudaPeekAtLastError() == cudaSuccess ? status::success : status::launch_failed;
 }
 
