@@ -18,6 +18,7 @@ NIBBLE_REPORT(NIBBLE_HAS_MMA_BLOCK_SCALE);
 NIBBLE_REPORT(NIBBLE_HAS_TCGEN05);
 NIBBLE_REPORT(NIBBLE_HAS_F32X2);
 NIBBLE_REPORT(NIBBLE_HAS_REDUX_F32);
+NIBBLE_REPORT(NIBBLE_HAS_2048_THREADS);
 
 extern "C" __global__ void arithmetic(float const* x, float* result) {
   result[0] = ptx::mul_rn_f32(x[0], x[1]);

@@ -22,6 +22,7 @@ TEST_CASE("a host pass has no device instruction") {
   CHECK(NIBBLE_HAS_TCGEN05 == 0);
   CHECK(NIBBLE_HAS_F32X2 == 0);
   CHECK(NIBBLE_HAS_REDUX_F32 == 0);
+  CHECK(NIBBLE_HAS_2048_THREADS == 0);
 }
 
 TEST_CASE("the bound of the known families has a default") {

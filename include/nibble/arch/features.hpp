@@ -90,6 +90,13 @@
 #define NIBBLE_HAS_DPX 0
 #endif
 
+/// 2048 threads on a multiprocessor at once: on other targets 1536, and ptxas warns of more.
+#if NIBBLE_ARCH == 800 || (NIBBLE_ARCH >= 900 && NIBBLE_ARCH < 1100 && NIBBLE_ARCH != 1010)
+#define NIBBLE_HAS_2048_THREADS 1
+#else
+#define NIBBLE_HAS_2048_THREADS 0
+#endif
+
 /// Clusters of blocks of threads, which read each other's shared memory, and a grid's wait for the one
 /// before it.
 #if NIBBLE_ARCH >= 900

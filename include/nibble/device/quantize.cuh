@@ -16,10 +16,11 @@ namespace nibble::device {
 
 namespace detail {
 
-/// How many CTAs of a row kernel a multiprocessor is to hold: as many as registers allow.
+/// How many CTAs of a row kernel a multiprocessor is to hold: as many as registers and it allow.
 template <class Quantizer>
 [[nodiscard]] constexpr int flat_blocks() {
-  if constexpr (makes_sixteens<Quantizer>) return chooses_four_or_six<Quantizer> ? 5 : 8;
+  constexpr int most = NIBBLE_HAS_2048_THREADS ? 8 : 6;
+  if constexpr (makes_sixteens<Quantizer>) return chooses_four_or_six<Quantizer> ? 5 : most;
   return 4;
 }
 
