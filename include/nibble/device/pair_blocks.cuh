@@ -63,14 +63,14 @@ template <class Quantizer, bool WithHalves>
   return is_ordinary && commutes<sixteen_encoder<Quantizer, WithHalves>>(result.factor, largest);
 }
 
-/// The codes and the scale of any block of 1x16 transformed values.
+/// The codes and the scale of any block of 1x16 transformed values; of a scale without halves, by products.
 template <class Quantizer, bool WithHalves>
 [[nodiscard]] __device__ __forceinline__ std::uint64_t encode_slowly(
     sixteen_encoder<Quantizer, WithHalves> const& encoder, float const (&values)[16],
     std::uint64_t position, typename Quantizer::scale_type& scale) {
   auto const made = encoder.choose(nibble::detail::float_from_bits(scaling::row_amax_bits(values)));
   scale = made.scale;
-  return encoder.slow_codes(values, made.encode, position);
+  return encoder.codes(values, made.encode, amax_or_nan(values), position);
 }
 
 /// The codes of 16 ordinary values in pairs under a scale, by products with `factor`; see

@@ -34,7 +34,9 @@ template <class Quantizer>
     largest = max(largest, __shfl_xor_sync(among, largest, other));
   }
   auto const made = encoder.choose(nibble::detail::float_from_bits(largest));
-  for (int r = 0; r < 4; ++r) codes[r] = encoder.slow_codes(values[r], made.encode, position);
+  for (int r = 0; r < 4; ++r) {
+    codes[r] = encoder.codes(values[r], made.encode, amax_or_nan(values[r]), position);
+  }
   return made.scale;
 }
 

@@ -45,7 +45,7 @@ template <class Quantizer, class Place, class Again>
   }
   float values[16];
   again(values);
-  return encoder.slow_codes(values, made.factor, at.position);
+  return encoder.codes(values, made.factor, at.largest, at.position);
 }
 
 /// The codes of block `at` along the rows of a tile.

@@ -26,7 +26,7 @@ __device__ __forceinline__ void encode_two_columns(Load const& load,
     for (int c = 0; c < 2; ++c) {
       float values[16];
       again(values, c);
-      codes[c] = encoder.slow_codes(values, made.factor, at.position);
+      codes[c] = encoder.codes(values, made.factor, at.largest, at.position);
     }
   } else {
     if constexpr (Quantizer::transform_type::size > 1) {
@@ -78,7 +78,7 @@ template <class Quantizer, class Place, class Again>
     }
     float values[16];
     again(values, c);
-    return encoder.slow_codes(values, made.factor, at.position);
+    return encoder.codes(values, made.factor, at.largest, at.position);
   } else {
     return encode_pairs<order>(encoder, pairs, at.position, memory.scales[at.row][at.block],
                                [&](auto& values) { again(values, c); });
