@@ -14,7 +14,7 @@ namespace detail = nibble::device::detail;
 using nibble::bf16;
 
 __global__ void amaxes(bf16 const* values, float* largest, float* amax) {
-  __shared__ uint4 tile[detail::tile_chunks<bf16>::size];
+  __shared__ uint4 tile[128 * 16];
   __shared__ float with_nan[64], without[64];
   auto const* const chunks = reinterpret_cast<uint4 const*>(values);
   for (int i = static_cast<int>(threadIdx.x); i < 128 * 16; i += static_cast<int>(blockDim.x)) {

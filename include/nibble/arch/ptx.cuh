@@ -110,28 +110,11 @@ __device__ __forceinline__ float max_nan_abs_f32(float a, float b) {
   return d;
 }
 
-/// The smaller of a and b; a NaN loses against a number.
-/// rule    min.f32 d, a, b; of two zeros the negative one.
-__device__ __forceinline__ float min_f32(float a, float b) {
-  float d;
-  asm("min.f32 %0, %1, %2;" : "=f"(d) : "f"(a), "f"(b));
-  return d;
-}
-
-/// a * b + c of pairs of halves, rounded to nearest even once.
-/// rule    fma.rn.f16x2 d, a, b, c; subnormals are kept.
-__device__ __forceinline__ unsigned int fma_rn_f16x2(unsigned int a, unsigned int b,
-                                                     unsigned int c) {
+/// The larger of a and |b| in each half, bf16; NaN where either is NaN.
+/// rule    abs.bf16x2 t, b; max.NaN.bf16x2 d, a, t; sm_80 and up.
+__device__ __forceinline__ unsigned int max_nan_abs_bf16x2(unsigned int a, unsigned int b) {
   unsigned int d;
-  asm("fma.rn.f16x2 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "r"(b), "r"(c));
-  return d;
-}
-
-/// The products of two pairs of bf16, rounded to nearest even.
-/// rule    fma.rn.bf16x2 d, a, b, -0; mul.bf16x2 itself is sm_90's. Subnormals are kept; sm_80 and up.
-__device__ __forceinline__ unsigned int mul_rn_bf16x2(unsigned int a, unsigned int b) {
-  unsigned int d;
-  asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "r"(b), "r"(0x8000'8000u));
+  asm("{ .reg .b32 t; abs.bf16x2 t, %2; max.NaN.bf16x2 %0, %1, t; }" : "=r"(d) : "r"(a), "r"(b));
   return d;
 }
 
@@ -148,31 +131,6 @@ __device__ __forceinline__ unsigned int abs_bf16x2(unsigned int a) {
 __device__ __forceinline__ unsigned int max_bf16x2(unsigned int a, unsigned int b) {
   unsigned int d;
   asm("max.bf16x2 %0, %1, %2;" : "=r"(d) : "r"(a), "r"(b));
-  return d;
-}
-
-/// The larger of a and b in each half, bf16; NaN where either is NaN.
-/// rule    max.NaN.bf16x2 d, a, b; sm_80 and up.
-__device__ __forceinline__ unsigned int max_nan_bf16x2(unsigned int a, unsigned int b) {
-  unsigned int d;
-  asm("max.NaN.bf16x2 %0, %1, %2;" : "=r"(d) : "r"(a), "r"(b));
-  return d;
-}
-
-/// The smaller of a and b in each half, halves; a NaN loses against a number.
-/// rule    min.f16x2 d, a, b; sm_80 and up.
-__device__ __forceinline__ unsigned int min_f16x2(unsigned int a, unsigned int b) {
-  unsigned int d;
-  asm("min.f16x2 %0, %1, %2;" : "=r"(d) : "r"(a), "r"(b));
-  return d;
-}
-
-/// The bits of a where `mask` has ones, those of b where it has none.
-/// rule    lop3.b32 d, mask, a, b, 0xCA; nvcc makes two instructions of the operators if mask is a constant.
-__device__ __forceinline__ unsigned int lop3_select_b32(unsigned int mask, unsigned int a,
-                                                        unsigned int b) {
-  unsigned int d;
-  asm("lop3.b32 %0, %1, %2, %3, 0xCA;" : "=r"(d) : "r"(mask), "r"(a), "r"(b));
   return d;
 }
 
@@ -409,6 +367,14 @@ __device__ __forceinline__ void ld_global_nc_once_v4_u32(unsigned int (&d)[4], v
 __device__ __forceinline__ unsigned int mul_rn_f16x2(unsigned int a, unsigned int b) {
   unsigned int d;
   asm("mul.rn.f16x2 %0, %1, %2;" : "=r"(d) : "r"(a), "r"(b));
+  return d;
+}
+
+/// The products of two pairs of bf16, rounded to nearest even.
+/// rule    fma.rn.bf16x2 d, a, b, -0; mul.bf16x2 itself is sm_90's. Subnormals are kept.
+__device__ __forceinline__ unsigned int mul_rn_bf16x2(unsigned int a, unsigned int b) {
+  unsigned int d;
+  asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "r"(b), "r"(0x8000'8000u));
   return d;
 }
 

@@ -2,7 +2,7 @@
 // The kernels that go over a matrix group by group: one for everything, one for square tiles.
 #pragma once
 
-#include "nibble/device/pair_blocks.cuh"
+#include "nibble/device/pairs.cuh"
 
 namespace nibble::device::detail {
 
@@ -97,15 +97,13 @@ template <class Out, class Quantizer>
                           nibble::detail::float_bits(amax_of_pairs(halves[1]))));
   float const largest = nibble::detail::float_from_bits(bits);
   auto const chosen = encoder.choose(largest);
-  auto const made = of_scale(encoder, chosen.scale, chosen.encode);
-  if (__any_sync(0xFFFF'FFFFu, !is_plain(encoder, made, largest))) return false;
+  bool const is_ordinary = is_plain(encoder, chosen.scale, chosen.encode, largest);
+  if (__any_sync(0xFFFF'FFFFu, !is_ordinary)) return false;
   if (!is_inside) return true;
-  half_steps const steps = encoder.halves().steps(made.halves, made.halves);
+  thresholds const from = encoder.thresholds().of(chosen.scale.bits());
   for (int i = 0; i < 4; ++i) {
-    std::uint32_t magnitudes[4];
-    find_magnitudes(pairs[i], magnitudes);
-    store_tile_part(out, first_row + 4 * i, column, codes_of_pairs(steps, pairs[i], magnitudes),
-                    chosen.scale);
+    store_tile_part(out, first_row + 4 * i, column,
+                    codes_of_pairs<pair_order::memory>(from, pairs[i]), chosen.scale);
   }
   return true;
 }
@@ -119,7 +117,7 @@ __global__ void __launch_bounds__(threads_per_block)
   constexpr int part = 8, parts = 4, vectors = part * static_cast<int>(sizeof(T)) / 16;
   constexpr bool has_pairs = [] {
     if constexpr (std::is_same_v<T, bf16> && takes_pairs<Quantizer>)
-      return by_halves<sixteen_encoder<Quantizer, true>>();
+      return by_thresholds<sixteen_encoder<Quantizer, true>>();
     return false;
   }();
   alignas(16) __shared__ float table[has_pairs ? sixteen_encoder<Quantizer, true>::table_size : 1];

@@ -5,7 +5,7 @@
 
 #include "nibble/device/four_over_six.cuh"
 #include "nibble/device/group.cuh"
-#include "nibble/device/halves.cuh"
+#include "nibble/device/thresholds.cuh"
 
 namespace nibble::device {
 
@@ -43,10 +43,10 @@ inline constexpr bool makes_sixteens =
 /// factor of each scale, so that no block costs a division.
 ///
 /// shape   table: table_size floats of shared memory, 16-byte aligned. fill_table is called by all
-///         threads, halves().fill behind it where codes are made of pairs, then __syncthreads; after
+///         threads, thresholds().fill behind it where codes are made of pairs, then __syncthreads; after
 ///         that any thread may encode.
 /// bits    those of Quantizer::encode.
-template <class Quantizer, bool WithHalves = false>
+template <class Quantizer, bool WithThresholds = false>
 class sixteen_encoder {
  public:
   using block_type = typename Quantizer::block_type;
@@ -62,14 +62,12 @@ class sixteen_encoder {
   static constexpr bool is_four_or_six = detail::chooses_four_or_six<Quantizer>;
   static constexpr bool has_table =
       detail::has_encode_table<typename Quantizer::scaling_type> || is_four_or_six;
-  /// Are codes of pairs made by halves? Worth their table where much is encoded for a value read; scales of
-  /// e4m3 do not lie too far apart for it.
-  static constexpr bool has_halves = WithHalves && has_table && !is_four_or_six &&
-                                     detail::is_nearest<rounding_type> &&
-                                     std::is_same_v<scale_type, fp8_e4m3>;
+  /// Are codes of pairs made by thresholds? Worth their table where much is encoded for a value read.
+  static constexpr bool has_thresholds =
+      WithThresholds && has_table && !is_four_or_six && detail::is_nearest<rounding_type>;
   static constexpr int scale_count = has_table ? (scale_type::format.is_signed ? 128 : 256) : 1;
   static constexpr int table_size =
-      scale_count + (has_halves ? detail::half_table<scale_count>::size : 0);
+      scale_count + (has_thresholds ? detail::threshold_table<scale_count>::size : 0);
 
   __device__ __forceinline__ sixteen_encoder(Quantizer const& q, float amax, float* table)
       : q_(q), factors_(Quantizer::prepare({amax})), table_(table) {}
@@ -85,13 +83,8 @@ class sixteen_encoder {
     }
   }
 
-  [[nodiscard]] __device__ __forceinline__ detail::half_table<scale_count> halves() const {
+  [[nodiscard]] __device__ __forceinline__ detail::threshold_table<scale_count> thresholds() const {
     return {table_ + scale_count};
-  }
-  /// Fills it, of factors `share` times those of the scales.
-  __device__ __forceinline__ void fill_halves(float share, unsigned thread) const {
-    float const largest = static_cast<float>(limits<scale_type>::max());
-    halves().fill(share, scaling::encode_multiplier(largest, factors_), thread);
   }
 
   /// The scale of a tile whose amax, NaN aside, is known.
@@ -121,10 +114,15 @@ class sixteen_encoder {
     }
   }
 
-  /// Is there neither NaN nor a product that saturates, and is the factor one for the short encoder?
+  /// Is there neither NaN nor a product that saturates beyond the next code, and can the short
+  /// encoder take the factor?
   [[nodiscard]] __device__ __forceinline__ static bool is_plain(float encode, float largest) {
-    return detail::is_below_7(arch::multiply(largest, encode)) &&
-           (!detail::draws_bytes<rounding_type> || detail::leaves_room_for_halves(encode));
+    bool const is_below = detail::is_below_7(arch::multiply(largest, encode));
+    if constexpr (detail::draws_bytes<rounding_type>) {
+      return is_below && detail::leaves_room_for_halves(encode);
+    } else {
+      return is_below;
+    }
   }
 
   /// The same where is_plain. signs(0) and signs(1): the signs of 8 values each, as

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// Codes of bf16 numbers by comparing bits, two at a time and without a product: under one scale, a code
+// is the number of thresholds that a magnitude has passed, and magnitudes order like their bits.
+#pragma once
+
+#include "nibble/bf16.hpp"
+#include "nibble/device/nearest.cuh"
+#include "nibble/rounding/nearest_even.hpp"
+
+namespace nibble::device::detail {
+
+/// The thresholds of one factor, in the units of twice a magnitude's bits: 256 to a binade. Each word
+/// holds its number twice, once for either half of a pair.
+///
+/// rule    codes 1 and 2 begin at thresholds of their own; codes 3, 5 and 7 a binade after each other, and
+///         codes 4, 6 and 8, since a product doubles with its value. So with m the doubled bits and t[k]
+///         where code k begins, a code is, in units of 256, the whole part of
+///         max(m - t[3] + 512, min(m - t[1] + 256, 256), 0) and that of
+///         max(m - t[4] + 512, min(m - t[2] + 256, 256), 0) together.
+struct thresholds {
+  std::uint32_t first, second, odd, even;  // 256 - t[1], 256 - t[2], 512 - t[3], 512 - t[4]
+};
+
+/// The smallest bits of a bf16 magnitude whose product with `factor` rounds to code `code` or above.
+///
+/// rule    from where the division says, upward, asking the rounding itself.
+/// errors  only factors that is_thresholded.
+[[nodiscard]] __device__ __forceinline__ std::uint32_t threshold_of(std::uint32_t code, float tie,
+                                                                    float factor) {
+  std::uint32_t bits = nibble::detail::float_bits(arch::divide(tie, factor)) >> 16;
+  auto const code_at = [&] {
+    float const value = nibble::detail::float_from_bits(bits << 16);
+    return rounding::nearest_even::template round<fp4_e2m1>(arch::multiply(value, factor)).bits();
+  };
+  while (code_at() < code) ++bits;
+  return bits;
+}
+
+/// Are all thresholds of a factor normal numbers, well inside the range of bf16?
+[[nodiscard]] __device__ __forceinline__ bool is_thresholded(float factor) {
+  return !arch::less(factor, 0x1p-120f) && arch::less(factor, 0x1p120f);
+}
+
+/// The thresholds of a factor, and the bits of the float from which on codes must be made otherwise,
+/// because they saturate. Of a factor that has no thresholds: what makes zeros of zeros, all else
+/// otherwise.
+__device__ __forceinline__ void find_thresholds(float factor, thresholds& found,
+                                                std::uint32_t& limit) {
+  found = {0x8000'8000u, 0x8000'8000u, 0x8000'8000u, 0x8000'8000u};
+  limit = 1;
+  if (!is_thresholded(factor)) return;
+  auto const twice = [](std::uint32_t number) { return (number & 0xFFFFu) * 0x0001'0001u; };
+  std::uint32_t const fourth = threshold_of(4, 1.75f, factor);
+  found = {twice(256 - 2 * threshold_of(1, 0.25f, factor)),
+           twice(256 - 2 * threshold_of(2, 0.75f, factor)),
+           twice(512 - 2 * threshold_of(3, 1.25f, factor)), twice(512 - 2 * fourth)};
+  limit = (fourth + 256) << 16;  // two binades above: where a product is 7
+}
+
+/// The thresholds of as many factors as there are scales, in shared memory behind those factors.
+///
+/// shape   memory: `size` floats, 16-byte aligned, behind `Scales` encode factors. fill is called by all
+///         threads of a block, factor i having been written by thread i, and then __syncthreads.
+template <int Scales>
+struct threshold_table {
+  static constexpr int size = 5 * Scales;
+
+  float* memory;
+
+  /// Of factors `share` times those in front.
+  __device__ __forceinline__ void fill(float share, unsigned thread) const {
+    for (unsigned i = thread; i < unsigned{Scales}; i += blockDim.x) {
+      thresholds found;
+      find_thresholds(arch::multiply(memory[static_cast<int>(i) - Scales], share), found,
+                      limits()[i]);
+      reinterpret_cast<uint4*>(memory)[i] = {found.first, found.second, found.odd, found.even};
+    }
+  }
+  [[nodiscard]] __device__ __forceinline__ thresholds of(std::uint32_t scale) const {
+    uint4 const row = reinterpret_cast<uint4 const*>(memory)[scale];
+    return {row.x, row.y, row.z, row.w};
+  }
+  /// The bits of the amax from which on thresholds do not serve.
+  [[nodiscard]] __device__ __forceinline__ std::uint32_t limit_of(std::uint32_t scale) const {
+    return limits()[scale];
+  }
+
+ private:
+  [[nodiscard]] __device__ __forceinline__ std::uint32_t* limits() const {
+    return reinterpret_cast<std::uint32_t*>(memory + 4 * Scales);
+  }
+};
+
+/// Codes of four values in two pairs, each in a byte of its own: low, low, high, high.
+[[nodiscard]] __device__ __forceinline__ std::uint32_t codes_of_two_pairs(thresholds const& from,
+                                                                          std::uint32_t pair0,
+                                                                          std::uint32_t pair1) {
+  // Two binades below the first threshold everything is the same, and differences fit 16 bits.
+  std::uint32_t const least = 0xFF00'FF00u - from.first;
+  auto const steps = [](std::uint32_t m, std::uint32_t begin, std::uint32_t binades) {
+    return __viaddmax_s16x2(m, binades, __viaddmin_s16x2_relu(m, begin, 0x0100'0100u));
+  };
+  std::uint32_t const m0 = __viaddmax_u16x2(pair0, pair0, least),
+                      m1 = __viaddmax_u16x2(pair1, pair1, least);
+  return __byte_perm(steps(m0, from.first, from.odd), steps(m1, from.first, from.odd), 0x7351) +
+         __byte_perm(steps(m0, from.second, from.even), steps(m1, from.second, from.even), 0x7351);
+}
+
+/// Which two of 16 values are a pair: neighbours, as memory has them, or those whose codes end up in
+/// neighbouring bytes, for pairs that are put together anyway.
+enum class pair_order { memory, split };
+
+/// The element in the low half of pair i; the one in the high half.
+template <pair_order Order>
+[[nodiscard]] __device__ constexpr int low_of(int i) {
+  if (Order == pair_order::memory) return 2 * i;
+  return i / 4 * 8 + i % 2 * 2 + i % 4 / 2;  // of 8: 0, 2, 1, 3
+}
+template <pair_order Order>
+[[nodiscard]] __device__ constexpr int high_of(int i) {
+  return low_of<Order>(i) + (Order == pair_order::memory ? 1 : 4);
+}
+
+/// Bytes of 4 values in front and of 4 in back, by twos of pairs (low, low, high, high), as those of
+/// the even values and those of the odd ones.
+template <pair_order Order>
+__device__ __forceinline__ void split_bytes(std::uint32_t& front, std::uint32_t& back) {
+  if constexpr (Order == pair_order::memory) {
+    std::uint32_t const even = __byte_perm(front, back, 0x5410);
+    back = __byte_perm(front, back, 0x7632);
+    front = even;
+  }
+}
+
+/// The signs of 8 values in 4 pairs, value i's in bit 4 i + 3.
+template <pair_order Order = pair_order::memory>
+[[nodiscard]] __device__ __forceinline__ std::uint32_t signs_of_pairs(std::uint32_t const* pairs) {
+  std::uint32_t even = __byte_perm(pairs[0], pairs[1], 0x7351),
+                odd = __byte_perm(pairs[2], pairs[3], 0x7351);
+  split_bytes<Order>(even, odd);
+  return (even >> 4 & 0x0808'0808u) | (odd & 0x8080'8080u);
+}
+
+/// The codes of 8 values in 4 pairs.
+template <pair_order Order>
+[[nodiscard]] __device__ __forceinline__ std::uint32_t codes_of_pairs(thresholds const& from,
+                                                                      std::uint32_t const* pairs) {
+  if constexpr (Order == pair_order::split) {
+    return codes_of_two_pairs(from, pairs[0], pairs[1]) +
+           codes_of_two_pairs(from, pairs[2], pairs[3]) * 16 + signs_of_pairs<Order>(pairs);
+  } else {
+    // A code in the upper half of its byte, its sign where that of the pair is.
+    auto const signed_codes = [&](int i) {
+      return codes_of_two_pairs(from, pairs[i], pairs[i + 1]) * 16 +
+             (__byte_perm(pairs[i], pairs[i + 1], 0x7351) & 0x8080'8080u);
+    };
+    std::uint32_t even = signed_codes(0), odd = signed_codes(2);
+    split_bytes<Order>(even, odd);
+    return (even >> 4) + odd;
+  }
+}
+
+}  // namespace nibble::device::detail
