@@ -21,27 +21,16 @@
 #include <nibble/quantize_both.hpp>
 
 #include "support/generated_blocks.cuh"
+#include "support/program.cuh"
 
 namespace {
 
 using namespace nibble;
 using plain = cuda::std::layout_right;
 using tiled = layout::scale_tile_128x4;
+using fixture::require;
 
-void require(bool condition, char const* what) {
-  if (condition) return;
-  std::printf("failed: %s (%s)\n", what, cudaGetErrorString(cudaGetLastError()));
-  std::exit(1);
-}
-
-/// Memory of either side, for as long as the program runs.
-template <class T>
-T* on_device(matrix_index count) {
-  void* memory = nullptr;
-  require(cudaMalloc(&memory, static_cast<std::size_t>(count) * sizeof(T)) == cudaSuccess,
-          "device memory");
-  return static_cast<T*>(memory);
-}
+/// Host memory for as long as the program runs.
 template <class T>
 T* on_host(matrix_index count) {
   void* memory = nullptr;
@@ -155,19 +144,15 @@ using draws = rounding::stochastic<Bits>;
 }  // namespace
 
 int main(int argc, char** argv) {
-  int count = 0;
-  if (cudaGetDeviceCount(&count) != cudaSuccess || count == 0) {
-    std::puts("no CUDA device");
-    return 77;
-  }
+  fixture::require_device();
   long const millions = argc > 1 ? std::atol(argv[1]) : 4;
-  memory.device = on_device<bf16>(edge * edge);
+  memory.device = fixture::allocate<bf16>(edge * edge);
   memory.host = on_host<bf16>(edge * edge);
-  memory.amax = on_device<float>(edge * 64);
+  memory.amax = fixture::allocate<float>(edge * 64);
   for (int side = 0; side < 2; ++side) {  // one-byte codes are the largest, FP32 scales of 16
-    memory.device_codes[side] = on_device<std::uint8_t>(edge * edge);
+    memory.device_codes[side] = fixture::allocate<std::uint8_t>(edge * edge);
     memory.host_codes[side] = on_host<std::uint8_t>(edge * edge);
-    memory.device_scales[side] = on_device<std::uint8_t>(edge * edge / 4);
+    memory.device_scales[side] = fixture::allocate<std::uint8_t>(edge * edge / 4);
     memory.host_scales[side] = on_host<std::uint8_t>(edge * edge / 4);
   }
   // Parts of the whole in 32nds: what trains most gets most.

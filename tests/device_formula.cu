@@ -19,27 +19,14 @@
 #include "oracle/blocks.hpp"
 #include "support/formula.cuh"
 #include "support/generated_blocks.cuh"
+#include "support/program.cuh"
 
 namespace {
 
 using namespace nibble;
 using plain = cuda::std::layout_right;
 using tiled = layout::scale_tile_128x4;
-
-void require(bool condition, char const* what) {
-  if (condition) return;
-  std::printf("failed: %s (%s)\n", what, cudaGetErrorString(cudaGetLastError()));
-  std::exit(1);
-}
-
-/// Device memory for as long as the program runs.
-template <class T>
-T* on_device(matrix_index count) {
-  void* memory = nullptr;
-  require(cudaMalloc(&memory, static_cast<std::size_t>(count) * sizeof(T)) == cudaSuccess,
-          "device memory");
-  return static_cast<T*>(memory);
-}
+using fixture::require;
 
 constexpr matrix_index edge = 4096, across = edge / 16, blocks = edge * across;
 constexpr unsigned grid = 4096, threads_each = 256;
@@ -84,7 +71,7 @@ __global__ void count_blocks(Check check, counts* result) {
 /// Runs a check over the blocks of a matrix.
 template <class Check>
 counts counted(Check const& check) {
-  static counts* const result = on_device<counts>(1);
+  static counts* const result = fixture::allocate<counts>(1);
   counts found{};
   cudaMemset(result, 0, sizeof found);
   count_blocks<<<grid, threads_each>>>(check, result);
@@ -472,19 +459,15 @@ void hold_laws(unsigned long long wanted) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  int devices = 0;
-  if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) {
-    std::puts("no CUDA device");
-    return 77;
-  }
+  fixture::require_device();
   long const millions = argc > 1 ? std::atol(argv[1]) : 40;
   unsigned long long const for_each_law = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 10;
-  memory.values = on_device<bf16>(edge * edge);
-  memory.others = on_device<bf16>(edge * (edge + 9) + 1);
-  memory.floats = on_device<float>(edge * edge);
+  memory.values = fixture::allocate<bf16>(edge * edge);
+  memory.others = fixture::allocate<bf16>(edge * (edge + 9) + 1);
+  memory.floats = fixture::allocate<float>(edge * edge);
   for (output& each : memory.out) {
-    each = {on_device<std::uint8_t>(edge * edge / 2), on_device<std::uint8_t>(edge * across),
-            on_device<float>(1)};
+    each = {fixture::allocate<std::uint8_t>(edge * edge / 2), fixture::allocate<std::uint8_t>(edge * across),
+            fixture::allocate<float>(1)};
   }
   // Parts of the whole in tenths.
   auto const times = [&](long part) { return millions * 1'000'000 / (2 * blocks) * part / 10 + 1; };

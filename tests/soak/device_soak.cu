@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The launchers again and again: the same bytes each time, and no more device memory.
 //
-//   nvcc -std=c++20 -O3 -arch=sm_90a -Iinclude tests/soak/device_soak.cu -lcublasLt -o device_soak
+//   nvcc -std=c++20 -O3 -arch=sm_90a -Iinclude -Itests tests/soak/device_soak.cu -lcublasLt -o device_soak
 //   ./device_soak [seconds]
 //
 // 20 without an argument. Each pass takes memory of its own, quantizes, both ways too, decodes and takes a
@@ -24,15 +24,13 @@
 #include <nibble/nibble.cuh>
 #include <nibble/recipes/nvfp4.hpp>
 
+#include "support/program.cuh"
+
 namespace {
 
 using namespace nibble;
+using fixture::require;
 
-void require(bool condition, char const* what) {
-  if (condition) return;
-  std::printf("failed: %s (%s)\n", what, cudaGetErrorString(cudaGetLastError()));
-  std::exit(1);
-}
 void require(device::status s, char const* what) {
   if (s == device::status::success) return;
   std::printf("failed: %s (%s)\n", what, to_string(s));
@@ -197,11 +195,7 @@ std::size_t least(std::vector<std::size_t> const& samples, std::size_t i, std::s
 }  // namespace
 
 int main(int argc, char** argv) {
-  int devices = 0;
-  if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) {
-    std::puts("no CUDA device");
-    return 77;
-  }
+  fixture::require_device();
   double const seconds = argc > 1 ? std::atof(argv[1]) : 20;
   auto const start = std::chrono::steady_clock::now();
   auto const elapsed = [&] {
