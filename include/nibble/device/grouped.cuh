@@ -16,25 +16,12 @@ namespace detail {
 template <bool Vector, class In, class Offset, class Out, class Quantizer>
 __global__ void __launch_bounds__(threads_per_block)
     amax_grouped(In in, Offset const* offsets, Out out, Quantizer q) {
-  struct found_amax {
-    matrix_index group;
-    std::uint32_t largest;
-  };
   for_each_grouped<Vector>(
-      in, offsets, out.groups(), out.columns(), q,
-      [](row_range const& rows) {
-        return found_amax{rows.group, 0};
+      in, offsets, out.groups(), out.columns(), q, [](row_range const& rows) { return group_amax{rows.group}; },
+      [](group_amax& so_far, matrix_index, matrix_index, auto const& values) {
+        so_far.take(values);
       },
-      [](found_amax& so_far, matrix_index, matrix_index, auto const& values) {
-        std::uint32_t const found = nibble::detail::float_bits(scaling::tile_amax(values));
-        so_far.largest = found > so_far.largest ? found : so_far.largest;
-      },
-      [&](found_amax const& so_far) {
-        std::uint32_t const largest = __reduce_max_sync(0xFFFF'FFFFu, so_far.largest);
-        if (threadIdx.x % 32 == 0) {
-          raise_amax(out.amaxes[static_cast<std::size_t>(so_far.group)], largest);
-        }
-      });
+      [&](group_amax const& so_far) { so_far.raise(out.amaxes); });
 }
 
 template <bool Vector, class In, class Offset, class Out, class Quantizer>

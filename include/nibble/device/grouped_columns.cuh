@@ -70,25 +70,12 @@ __device__ void for_each_in_columns(In const& in, Offset const* offsets, matrix_
 template <class In, class Offset, class Out, class Quantizer>
 __global__ void __launch_bounds__(threads_per_block)
     amax_grouped_columns(In in, Offset const* offsets, Out out, Quantizer q) {
-  struct found_amax {
-    matrix_index group;
-    std::uint32_t largest;
-  };
   for_each_in_columns(
-      in, offsets, out.groups(), q,
-      [](row_range const& columns) {
-        return found_amax{columns.group, 0};
+      in, offsets, out.groups(), q, [](row_range const& columns) { return group_amax{columns.group}; },
+      [](group_amax& so_far, matrix_index, matrix_index, auto const& values) {
+        so_far.take(values);
       },
-      [](found_amax& so_far, matrix_index, matrix_index, auto const& values) {
-        std::uint32_t const found = nibble::detail::float_bits(scaling::tile_amax(values));
-        so_far.largest = found > so_far.largest ? found : so_far.largest;
-      },
-      [&](found_amax const& so_far) {
-        std::uint32_t const largest = __reduce_max_sync(0xFFFF'FFFFu, so_far.largest);
-        if (threadIdx.x % 32 == 0) {
-          raise_amax(out.amaxes[static_cast<std::size_t>(so_far.group)], largest);
-        }
-      });
+      [&](group_amax const& so_far) { so_far.raise(out.amaxes); });
 }
 
 template <class In, class Offset, class Out, class Quantizer>

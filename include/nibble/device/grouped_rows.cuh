@@ -3,7 +3,7 @@
 // memory.
 #pragma once
 
-#include "nibble/device/group.cuh"
+#include "nibble/device/tile.cuh"
 #include "nibble/grouped_view.hpp"
 
 namespace nibble::device {
@@ -33,6 +33,25 @@ template <class Offset>
   return {group, static_cast<matrix_index>(offsets[group]),
           static_cast<matrix_index>(offsets[group + 1])};
 }
+
+/// What a warp knows of a group's amax so far: the state, the body and the end of a loop over groups.
+struct group_amax {
+  matrix_index group;
+  std::uint32_t largest = 0;
+
+  template <class Values>
+  __device__ __forceinline__ void take(Values const& values) {
+    std::uint32_t const found = nibble::detail::float_bits(scaling::tile_amax(values));
+    largest = found > largest ? found : largest;
+  }
+  /// All 32 lanes call it.
+  __device__ __forceinline__ void raise(::cuda::std::span<float> amaxes) const {
+    std::uint32_t const of_warp = __reduce_max_sync(0xFFFF'FFFFu, largest);
+    if (threadIdx.x % 32 == 0) {
+      raise_amax(amaxes[static_cast<std::size_t>(group)], of_warp);
+    }
+  }
+};
 
 /// Calls body(state, row, column, values) for every Quantizer::group of values of every group of
 /// rows, transformed. A warp takes a strip of Quantizer::group.rows rows, so that it looks for its
