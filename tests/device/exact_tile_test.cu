@@ -6,16 +6,12 @@
 #include <cstring>
 
 #include <nibble/device/exact_tile.cuh>
-#include <nibble/device/grouped_tile.cuh>
-#include <nibble/matmul.hpp>
 #include <nibble/quantize.hpp>
 
 #include "support/has_device.cuh"
-#include "support/managed.cuh"
-#include "support/matrices.hpp"
+#include "support/tile_product.cuh"
 
 using namespace nibble;
-using fixture::managed;
 using plain = cuda::std::layout_right;
 using tiled = layout::scale_tile_128x4;
 using device::detail::exact_stages;
@@ -33,72 +29,46 @@ __global__ void __launch_bounds__(256, 1)
 
 /// Codes and scales of all kinds, every byte of them, NaN scales where asked for.
 template <class ScaleLayout>
-struct on_both_sides {
-  quantized_by<quantizer<>, ScaleLayout> host;
-  managed<std::uint8_t> codes;
-  managed<fp8_e4m3> scales;
-  managed<float> amax;
-
-  static quantized_by<quantizer<>, ScaleLayout> made(matrix_index rows, matrix_index columns,
-                                                     std::uint32_t seed, int nan_every) {
-    quantized_by<quantizer<>, ScaleLayout> result(
-        shape_for<quantizer<>, ScaleLayout>(rows, columns));
-    auto const view = result.view();
-    auto const next = [&] {
-      seed = seed * 1664525u + 1013904223u;
-      return seed >> 12;
-    };
-    for (matrix_index i = 0; i < rows; ++i) {
-      for (matrix_index k = 0; k < columns; ++k) {
-        view.codes(i, k) = fp4_e2m1::from_bits(next() % 16);
-      }
-      for (matrix_index b = 0; b < view.scales.extent(1); ++b) {
-        std::uint32_t const bits = next() % 256;
-        bool const is_nan = (bits & 0x7F) == 0x7F;
-        bool const keeps = nan_every > 0 && i % nan_every == 0;
-        view.scales(i, b) = fp8_e4m3::from_bits(is_nan && !keeps ? bits ^ 1 : bits);
-      }
+quantized_by<quantizer<>, ScaleLayout> made(matrix_index rows, matrix_index columns,
+                                            std::uint32_t seed, int nan_every) {
+  quantized_by<quantizer<>, ScaleLayout> result(
+      shape_for<quantizer<>, ScaleLayout>(rows, columns));
+  auto const view = result.view();
+  auto const next = [&] {
+    seed = seed * 1664525u + 1013904223u;
+    return seed >> 12;
+  };
+  for (matrix_index i = 0; i < rows; ++i) {
+    for (matrix_index k = 0; k < columns; ++k) {
+      view.codes(i, k) = fp4_e2m1::from_bits(next() % 16);
     }
-    view.amax(0, 0) = 6 * 448;
-    return result;
+    for (matrix_index b = 0; b < view.scales.extent(1); ++b) {
+      std::uint32_t const bits = next() % 256;
+      bool const is_nan = (bits & 0x7F) == 0x7F;
+      bool const keeps = nan_every > 0 && i % nan_every == 0;
+      view.scales(i, b) = fp8_e4m3::from_bits(is_nan && !keeps ? bits ^ 1 : bits);
+    }
   }
-  on_both_sides(matrix_index rows, matrix_index columns, std::uint32_t seed, int nan_every)
-      : host(made(rows, columns, seed, nan_every)),
-        codes({host.code_bytes().begin(), host.code_bytes().end()}),
-        scales({host.scales().begin(), host.scales().end()}),
-        amax({host.amax().begin(), host.amax().end()}) {}
-  quantized_view<nvfp4_block, ScaleLayout> view() {
-    return *make_quantized_view<nvfp4_block, ScaleLayout>(codes.span(), scales.span(), amax.span(),
-                                                          host.shape());
-  }
-};
+  view.amax(0, 0) = 6 * 448;
+  return result;
+}
 
 template <class ScaleLayout>
 int wrong_results(matrix_index rows, matrix_index columns, matrix_index depth, int nan_every = 0,
                   float beta = 2.0f) {
-  on_both_sides<ScaleLayout> a(rows, depth, 5, nan_every), b(columns, depth, 6, nan_every);
-  fixture::matrix<float> expected(rows, columns + 3, columns + 3, 1);
-  for (float& value : expected.values) value = 7;
-  managed<float> out(expected.values);
-  auto const inside = [&](float* data) {
-    cuda::std::array<matrix_index, 2> const strides{columns + 3, 1};
-    return matrix_view<float>(data, {matrix_extents(rows, columns), strides});
+  fixture::on_both_sides<ScaleLayout> a(made<ScaleLayout>(rows, depth, 5, nan_every)),
+      b(made<ScaleLayout>(columns, depth, 6, nan_every));
+  auto const launch = [&](matrix_index tiles, matrix_view<float> out, epilogue e,
+                          matrix_index strips) {
+    return device::detail::launch_product_tiles(
+        nullptr, multiply<quantized_view<nvfp4_block, ScaleLayout>>, sizeof(exact_stages), tiles,
+        a.view(), b.view(), out, e, strips);
   };
-  epilogue const e{0.25f, beta, nullptr};
-  auto const alpha =
-      fold_alpha<quantizer<>, quantizer<>>(e.alpha, {a.host.amax()[0]}, {b.host.amax()[0]});
-  matrix_index const strips = (rows + exact_stages::rows - 1) / exact_stages::rows;
-  REQUIRE(device::detail::launch_product_tiles(
-              nullptr, multiply<quantized_view<nvfp4_block, ScaleLayout>>, sizeof(exact_stages),
-              strips * ((columns + exact_stages::columns - 1) / exact_stages::columns), a.view(),
-              b.view(), inside(out.span().data()), epilogue{alpha, e.beta, e.bias},
-              strips) == device::status::success);
-  matmul<product::exact>(a.host.view(), quantizer<>{}, b.host.view(), quantizer<>{},
-                         inside(expected.values.data()), e);
-  auto const got = out.values();
+  auto const [got, expected] = fixture::products_by_tiles(a, b, exact_stages::rows,
+                                                          exact_stages::columns, beta, launch);
   int wrong = 0;
   for (std::size_t i = 0; i < got.size(); ++i) {
-    wrong += std::memcmp(&got[i], &expected.values[i], sizeof(float)) != 0;
+    wrong += std::memcmp(&got[i], &expected[i], sizeof(float)) != 0;
   }
   return wrong;
 }
