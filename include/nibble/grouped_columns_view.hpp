@@ -25,7 +25,8 @@ struct grouped_columns_view {
   layout::packed_pointer<typename one::element_type> codes;
   typename one::scale_type* scales;
   cuda::std::span<typename one::amax_view::element_type> amaxes;
-  matrix_index row_count, column_count;
+  matrix_index row_count;     ///< Of every group.
+  matrix_index column_count;  ///< Of all groups, without padding.
 
   [[nodiscard]] NIBBLE_HD constexpr matrix_index rows() const noexcept { return row_count; }
   /// Of all groups, without padding.
@@ -61,6 +62,7 @@ struct grouped_columns_view {
 /// What columns parted into groups take, as a shape: its counts say what to allocate.
 template <class Block, class ScaleLayout = cuda::std::layout_right>
 struct grouped_columns_shape {
+  /// What every group's columns are rounded up to in storage.
   static constexpr matrix_index multiple = grouped_columns_view<Block, ScaleLayout>::multiple;
 
   matrix_index rows, columns, groups;

@@ -37,8 +37,9 @@ template <class Offset>
 /// What a warp knows of a group's amax so far: the state, the body and the end of a loop over groups.
 struct group_amax {
   matrix_index group;
-  std::uint32_t largest = 0;
+  std::uint32_t largest = 0;  ///< The bits of the amax of what this lane took.
 
+  /// A lane's values, counted in.
   template <class Values>
   __device__ __forceinline__ void take(Values const& values) {
     std::uint32_t const found = nibble::detail::float_bits(scaling::tile_amax(values));
