@@ -36,12 +36,20 @@ endif()
 set(NIBBLE_TEST_ARCHITECTURE 90a CACHE STRING
   "The architecture that device tests, benchmarks and the larger examples are built for")
 
-# Where it ends in -virtual no GPU runs what is built: programs have their device code at -O1, which takes half
-# the time, and the host's half of it at -O0.
-set(nibble_compiled_only "")
+# Where it ends in -virtual no GPU runs what is built: programs have the host's half of their device code at -O0.
+# Tests run on an interpreter, tests/interpreter, which reads PTX that is not compressed, and fast only PTX that
+# is optimized (at -O1 nothing is inlined); without tests nobody waits for the optimizer.
+set(nibble_without_gpu "")
+set(NIBBLE_INTERPRETED OFF)
 if(NIBBLE_TEST_ARCHITECTURE MATCHES "-virtual$")
-  set(nibble_compiled_only -Xcicc=-O1 -Xptxas=-O1)
   string(REPLACE "-O3" "-Xcompiler=-O0" CMAKE_CUDA_FLAGS_RELEASE "${CMAKE_CUDA_FLAGS_RELEASE}")
+  set(nibble_without_gpu -Xptxas=-O1)
+  if(NIBBLE_TESTS AND NIBBLE_HAS_CUDA)
+    set(NIBBLE_INTERPRETED ON)
+    list(APPEND nibble_without_gpu --compress-mode=none)
+  else()
+    list(APPEND nibble_without_gpu -Xcicc=-O1)
+  endif()
 endif()
 
 # CUDA's own headers serve host code too: its number formats are compared with.
@@ -185,7 +193,7 @@ endfunction()
 function(nibble_add_program target)
   add_executable(${target} ${ARGN})
   target_link_libraries(${target} PRIVATE nibble::cuda nibble_strict Threads::Threads)
-  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${nibble_compiled_only}>")
+  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${nibble_without_gpu}>")
   # The loader need not know the toolkit's folder, which CMake takes for one that it does.
   set(needed "")
   foreach(source IN LISTS ARGN)
@@ -219,6 +227,18 @@ function(nibble_add_program target)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF CUDA_EXTENSIONS OFF)
 endfunction()
 
+# Has a program's kernels interpreted where tests have no GPU: the interpreter stands for CUDA's runtime and for
+# cuBLASLt.
+function(nibble_interpret target)
+  if(NOT NIBBLE_INTERPRETED)
+    return()
+  endif()
+  get_target_property(libraries ${target} LINK_LIBRARIES)
+  list(REMOVE_ITEM libraries nibble::cublas)
+  set_target_properties(${target} PROPERTIES
+    CUDA_RUNTIME_LIBRARY None LINK_LIBRARIES "${libraries};interpreter")
+endfunction()
+
 # One program for each source in <folder>, and one for each folder below it (all its sources); a
 # folder with a CMakeLists.txt of its own says itself what it is. Examples of one file are tests too:
 # they check themselves, run without arguments, and print what their last comment says if they end
@@ -245,6 +265,10 @@ function(nibble_add_programs folder)
       endif()
       set_tests_properties("example: ${name}" PROPERTIES
         SKIP_REGULAR_EXPRESSION "no CUDA device")
+      # Left out: several GPUs, and more than is interpreted in a minute.
+      if(source MATCHES "[.]cu$" AND NOT name MATCHES "^(nccl_allgather|custom_gemm)$")
+        nibble_interpret(${name})
+      endif()
     endif()
   endforeach()
   foreach(entry IN LISTS entries)
@@ -267,7 +291,7 @@ function(nibble_add_programs folder)
     if(folder STREQUAL "bench" OR name MATCHES "_on_device$|^(nccl|fused)_|^mma_atom$")
       set_target_properties(${name} PROPERTIES CUDA_ARCHITECTURES "${NIBBLE_TEST_ARCHITECTURE}")
     elseif(NIBBLE_TEST_ARCHITECTURE MATCHES "-virtual$")  # a target for each way through the code
-      if(name STREQUAL "blackwell_gemm")
+      if(name STREQUAL "blackwell_gemm")  # assembled, and its PTX interpreted
         set_target_properties(${name} PROPERTIES CUDA_ARCHITECTURES 100a)
       elseif(name STREQUAL "custom_gemm")
         set_target_properties(${name} PROPERTIES CUDA_ARCHITECTURES "${NIBBLE_TEST_ARCHITECTURE};120a")

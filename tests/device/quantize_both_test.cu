@@ -174,6 +174,10 @@ TEST_CASE(
     "more than 65535 tiles in a dimension, of 16 and of 128 rows: device bytes are host bytes") {
   if (!fixture::has_device()) return;
   constexpr matrix_index many = 65536;
+  // Ragged, so that no tile is taken: group by group.
+  CHECK(different_bytes<plain, plain>(fixture::filled<bf16>(16 * many + 5, 3, 41), nearest{},
+                                      nearest{}) == 0);
+  if (fixture::is_brief()) return;
   CHECK(different_bytes<plain, plain>(fixture::filled<bf16>(128 * many + 16, 16, 23), nearest{},
                                       nearest{}) == 0);
   CHECK(different_bytes<plain, plain>(fixture::filled<bf16>(16, 16 * many + 16, 29), nearest{},
@@ -182,9 +186,6 @@ TEST_CASE(
                                       square{}) == 0);
   CHECK(different_bytes<plain, plain>(fixture::filled<bf16>(32, 16 * many + 16, 37), square{},
                                       square{}) == 0);
-  // Ragged, so that no tile is taken: group by group.
-  CHECK(different_bytes<plain, plain>(fixture::filled<bf16>(16 * many + 5, 3, 41), nearest{},
-                                      nearest{}) == 0);
 }
 
 // bugs: F4

@@ -152,11 +152,12 @@ TEST_CASE("more than 65535 tiles in a dimension, there and back: device bytes ar
   using square = quantizer<nvfp4_block, scaling::amax<scaling::tile::square>>;
   constexpr matrix_index many = 16 * 65536;
   for (auto const& [rows, columns] :
-       {std::pair<matrix_index, matrix_index>{many + 32, 16}, {16, many + 32}, {many + 7, 5}}) {
+       {std::pair<matrix_index, matrix_index>{many + 7, 5}, {many + 32, 16}, {16, many + 32}}) {
     auto const values = fixture::filled<bf16>(rows, columns, 9);
+    CHECK(different_bytes<plain>(values, quantizer<>{}) == 0);
+    if (fixture::is_brief()) break;
     CHECK(different_bytes<plain>(values, square{}) == 0);
     CHECK(different_bytes<tiled>(values, quantizer<>{}) == 0);
-    CHECK(different_bytes<plain>(values, quantizer<>{}) == 0);
   }
 }
 

@@ -41,7 +41,8 @@ __global__ void fill_kernel(T* to, std::size_t size, T value) {
 template <class T>
 void fill(T* first, T* last, T value) {
   if (first == last) return;
-  fill_kernel<<<1024, 256>>>(first, static_cast<std::size_t>(last - first), value);
+  auto const size = static_cast<std::size_t>(last - first);
+  fill_kernel<<<static_cast<unsigned>(std::min<std::size_t>((size + 255) / 256, 1024)), 256>>>(first, size, value);
   REQUIRE(cudaStreamSynchronize(cudaStreamLegacy) == cudaSuccess);
 }
 

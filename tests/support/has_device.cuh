@@ -21,11 +21,13 @@ inline bool has_device() {
   return false;
 }
 
-/// How often to ask the same of other numbers: a fiftieth as often where NIBBLE_BRIEF=1 says that each time is
-/// slow, as it is under compute-sanitizer.
-inline int times(int usual) {
+/// Does NIBBLE_BRIEF=1 say that each time is slow, as it is under compute-sanitizer and where PTX is interpreted?
+inline bool is_brief() {
   char const* const brief = std::getenv("NIBBLE_BRIEF");
-  return brief != nullptr && *brief == '1' ? usual / 50 : usual;
+  return brief != nullptr && *brief == '1';
 }
+
+/// How often to ask the same of other numbers: a fiftieth as often where that is slow.
+inline int times(int usual) { return is_brief() ? usual / 50 : usual; }
 
 }  // namespace fixture
