@@ -71,6 +71,12 @@ class device_array {
 
 inline int passed = 0, failed = 0;
 
+/// Does NIBBLE_BRIEF=1 say that each input is slow, as it is where the program is interpreted?
+inline bool is_brief() {
+  char const* const brief = std::getenv("NIBBLE_BRIEF");
+  return brief != nullptr && *brief == '1';
+}
+
 inline void print_heading(char const* what, char const* counted) {
   std::printf("%-52s %12s %12s\n", what, counted, "differences");
 }
@@ -102,33 +108,46 @@ struct comparison {
   std::uint64_t got, need;
 };
 
+/// Which inputs are asked for: the i-th is first + i, or where they are thinned out one of every 65536 from 0 on
+/// (as floats: all bf16), then one of every 65537.
+struct inputs {
+  std::uint64_t first, count;
+  bool are_thinned;
+
+  [[nodiscard]] __device__ std::uint64_t operator[](std::uint64_t i) const {
+    if (!are_thinned) return first + i;
+    return i < count / 2 ? i << 16 : (i - count / 2) * 65537;
+  }
+};
+
 template <class Check>
-__global__ void compare_kernel(Check check, std::uint64_t first, std::uint64_t count,
-                               outcome* result) {
+__global__ void compare_kernel(Check check, inputs in, outcome* result) {
   std::uint64_t const stride = std::uint64_t{gridDim.x} * blockDim.x;
-  for (std::uint64_t i = std::uint64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < count;
+  for (std::uint64_t i = std::uint64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < in.count;
        i += stride) {
-    comparison const a = check(first + i);
+    comparison const a = check(in[i]);
     if (a.got != a.need) {
       atomicAdd(&result->differences, 1ULL);
-      atomicMin(&result->at, first + i);
+      atomicMin(&result->at, in[i]);
       result->got = a.got;
       result->need = a.need;
     }
   }
 }
 
-/// check(i), a comparison, for i below count.
+/// check(i), a comparison, for i below count; for some of them where each is slow.
 template <class Check>
 void compare(char const* name, std::uint64_t count, Check const& check) {
-  device_array<outcome> on_device(std::vector<outcome>{{count, 0, ~0ULL, 0, 0}});
-  std::uint64_t const blocks = (count + 255) / 256;
-  compare_kernel<<<static_cast<unsigned>(blocks < 16384 ? blocks : 16384), 256>>>(check, 0, count,
-                                                                                  on_device.data());
+  bool const are_thinned = count > 1u << 22 && is_brief();
+  inputs const in{0, are_thinned ? 2 * (count >> 16) : count, are_thinned};
+  device_array<outcome> on_device(std::vector<outcome>{{in.count, 0, ~0ULL, 0, 0}});
+  std::uint64_t const blocks = (in.count + 255) / 256;
+  compare_kernel<<<static_cast<unsigned>(blocks < 16384 ? blocks : 16384), 256>>>(
+      check, in, on_device.data());
   outcome result = on_device.copied(name)[0];
   if (result.differences != 0) {
     // The first once more and alone: the kernel above keeps what any of them got.
-    compare_kernel<<<1, 1>>>(check, result.at, 1, on_device.data());
+    compare_kernel<<<1, 1>>>(check, inputs{result.at, 1, false}, on_device.data());
     auto const first = on_device.copied(name)[0];
     result.got = first.got;
     result.need = first.need;
