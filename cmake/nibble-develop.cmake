@@ -38,7 +38,9 @@ set(NIBBLE_TEST_ARCHITECTURE 90a CACHE STRING
 
 # Where it ends in -virtual no GPU runs what is built: programs have the host's half of their device code at -O0.
 # Tests run on an interpreter, tests/interpreter, which reads PTX that is not compressed, and fast only PTX that
-# is optimized (at -O1 nothing is inlined); without tests nobody waits for the optimizer.
+# is optimized: of tests/device/quantize_test.cu some cases take 2.7 s, as nvcc optimizes it by default (70 s), 7.9 s
+# with -Ofc=mid (41 s) and 37 s where next to nothing is inlined (34 s). Without tests nobody waits for the optimizer.
+option(NIBBLE_INTERPRET_ALL "Interpret the tests of tests/device too: ten minutes more on two cores" OFF)
 set(nibble_without_gpu "")
 set(NIBBLE_INTERPRETED OFF)
 if(NIBBLE_TEST_ARCHITECTURE MATCHES "-virtual$")
@@ -46,7 +48,7 @@ if(NIBBLE_TEST_ARCHITECTURE MATCHES "-virtual$")
   set(nibble_without_gpu -Xptxas=-O1)
   if(NIBBLE_TESTS AND NIBBLE_HAS_CUDA)
     set(NIBBLE_INTERPRETED ON)
-    list(APPEND nibble_without_gpu --compress-mode=none)
+    list(APPEND nibble_without_gpu --compress-mode=none -Ofc=mid)
   else()
     list(APPEND nibble_without_gpu -Xcicc=-O1)
   endif()
@@ -193,7 +195,11 @@ endfunction()
 function(nibble_add_program target)
   add_executable(${target} ${ARGN})
   target_link_libraries(${target} PRIVATE nibble::cuda nibble_strict Threads::Threads)
-  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${nibble_without_gpu}>")
+  set(device_options "${nibble_without_gpu}")
+  if(NIBBLE_INTERPRETED AND target STREQUAL "test_device_device" AND NOT NIBBLE_INTERPRET_ALL)
+    set(device_options -Xcicc=-O1 -Xptxas=-O1)
+  endif()
+  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${device_options}>")
   # The loader need not know the toolkit's folder, which CMake takes for one that it does.
   set(needed "")
   foreach(source IN LISTS ARGN)

@@ -259,6 +259,7 @@ TEST_CASE("fast products of powers of two are the exact ones, whatever the resul
                           extents{2, 3, 0}}) {
     for (epilogue const& e : {epilogue{}, epilogue{4.0f, 1.0f, nullptr}, epilogue{0.5f, 2.0f, bias.data()}}) {
       CHECK(check(s, float{}, e, false) == 0);
+      if (fixture::is_brief() && e.beta == 1.0f) continue;
       CHECK(check(s, bf16{}, e, false) == 0);
       CHECK(check(s, float{}, e, true) == 0);
     }

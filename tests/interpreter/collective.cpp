@@ -103,8 +103,6 @@ void elect(warp& w, instruction const& i, unsigned mask) {
   }
 }
 
-void nothing(warp&, instruction const&, unsigned) {}
-
 }  // namespace
 
 bool translate_collective(statement const& s, instruction& to) {

@@ -10,6 +10,9 @@ namespace {
 
 constexpr std::uint64_t offset_bits = 0xFFFF'FFFFu;
 
+/// Stands for a named global space where generic addresses have none: no address has these bits.
+constexpr std::uint64_t global_only = std::uint64_t{8} << 60;
+
 /// The space that an instruction names, as the upper bits of an address; global and generic addresses have them.
 std::uint64_t space_of(statement const& s) {
   for (auto const& part : s.name) {
@@ -31,10 +34,9 @@ template <std::size_t Bytes, class Body>
 void for_each_place(warp& w, slot const& addresses, std::uint64_t offset, std::uint64_t space,
                     unsigned mask, Body const& body) {
   slot at;
-  bool const is_global = space == std::uint64_t{8} << 60;
   for (unsigned l = 0; l < lanes; ++l)
-    at[l] = in_space(addresses[l] + offset, is_global ? 0 : space);
-  if (is_global) {
+    at[l] = in_space(addresses[l] + offset, space == global_only ? 0 : space);
+  if (space == global_only) {
     for (unsigned l = 0; l < lanes; ++l) {
       if ((mask >> l & 1) && (at[l] & space_bits) != 0)
         throw fault("lane " + std::to_string(l) + ": an address of another space than global");
@@ -244,8 +246,6 @@ void wait_for_copies(warp& w, instruction const& i, unsigned mask) {
 
 // --- addresses --------------------------------------------------------------------------------------
 
-void nothing(warp&, instruction const&, unsigned) {}
-
 bool translate_address(statement const& s, instruction& to) {
   std::string_view const op = s.name[0];
   take_slots(s, to);
@@ -297,8 +297,7 @@ bool translate_memory(statement const& s, instruction& to) {
     if (op == "atom" || op == "red") return translate_atomic(s, to);
     if (s.operands.size() != 2) return false;
     to.shape = static_cast<std::uint8_t>(space_of(s) >> 60);
-    // Explicitly global: an address of another space is none.
-    if (s.has("global")) to.shape = 8;
+    if (s.has("global")) to.shape = global_only >> 60;
     to.run = access(s.type(), op != "st", to.slots.size() - 1);
     return to.run != nullptr;
   }

@@ -253,6 +253,9 @@ void each_lane(warp& w, instruction const& i, unsigned mask) {
   apply(std::index_sequence_for<T...>{});
 }
 
+/// For instructions that order what is done in order anyway.
+inline void nothing(warp&, instruction const&, unsigned) {}
+
 /// What calls f(T...) for each lane and keeps its result, a Result.
 template <class Result, class... T, class F>
 [[nodiscard]] constexpr handler lanewise(F) {

@@ -364,8 +364,6 @@ bool translate_barrier(statement const& s, instruction& to) {
   return to.run != nullptr;
 }
 
-void nothing(warp&, instruction const&, unsigned) {}
-
 }  // namespace
 
 bool translate_tcgen05(statement const& s, instruction& to) {

@@ -215,8 +215,6 @@ void multiply_group(warp& w, instruction const& i, unsigned) {
   }
 }
 
-void nothing(warp&, instruction const&, unsigned) {}
-
 bool translate_group(statement const& s, instruction& to) {
   to.kind = flow::converged;
   if (!s.has("mma_async")) {

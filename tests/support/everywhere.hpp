@@ -107,11 +107,13 @@ inline bool has_device() {
 }
 
 template <class Predicate>
-__global__ void sweep_kernel(std::uint64_t count, Predicate holds, tally* result) {
+__global__ void sweep_kernel(std::uint64_t count, std::uint64_t step, Predicate holds,
+                             tally* result) {
   std::uint64_t const stride = std::uint64_t{gridDim.x} * blockDim.x;
   tally mine;
-  for (std::uint64_t i = std::uint64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < count;
-       i += stride) {
+  for (std::uint64_t nth = std::uint64_t{blockIdx.x} * blockDim.x + threadIdx.x; nth < count / step;
+       nth += stride) {
+    std::uint64_t const i = nth * step + nth % step;  // of every step another one
     if (!holds(i)) {
       ++mine.failures;
       mine.first = mine.first < i ? mine.first : i;
@@ -124,7 +126,8 @@ __global__ void sweep_kernel(std::uint64_t count, Predicate holds, tally* result
 }
 
 /// The number of indices below `count` for which `holds(index)` is false on the device; 0 where
-/// there is no device, and the case then counts as skipped.
+/// there is no device, and the case then counts as skipped. Where NIBBLE_BRIEF=1 says that each is slow, of
+/// one in sixteen, or of as many as leave 2^20.
 template <class Predicate>
 std::uint64_t sweep(std::uint64_t count, Predicate const& holds) {
   static_assert(std::is_trivially_copyable_v<Predicate>,
@@ -136,8 +139,11 @@ std::uint64_t sweep(std::uint64_t count, Predicate const& holds) {
   tally* on_device = nullptr;
   check(cudaMalloc(&on_device, sizeof(tally)), "cudaMalloc");
   check(cudaMemcpy(on_device, &result, sizeof(tally), cudaMemcpyHostToDevice), "cudaMemcpy");
-  std::uint64_t const blocks = std::clamp<std::uint64_t>((count + 255) / 256, 1, 8192);
-  sweep_kernel<<<static_cast<unsigned>(blocks), 256>>>(count, holds, on_device);
+  char const* const brief = std::getenv("NIBBLE_BRIEF");
+  bool const is_brief = brief != nullptr && *brief == '1';
+  std::uint64_t const step = is_brief ? std::clamp<std::uint64_t>(count >> 20, 1, 16) : 1;
+  std::uint64_t const blocks = std::clamp<std::uint64_t>((count / step + 255) / 256, 1, 8192);
+  sweep_kernel<<<static_cast<unsigned>(blocks), 256>>>(count, step, holds, on_device);
   check(cudaGetLastError(), "launch of the sweep");
   check(cudaDeviceSynchronize(), "sweep");
   check(cudaMemcpy(&result, on_device, sizeof(tally), cudaMemcpyDeviceToHost), "cudaMemcpy");
