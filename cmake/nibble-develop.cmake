@@ -198,9 +198,6 @@ function(nibble_add_program target)
   set(device_options "${nibble_without_gpu}")
   if(NIBBLE_INTERPRETED AND target STREQUAL "test_device_device" AND NOT NIBBLE_INTERPRET_ALL)
     set(device_options -Xcicc=-O1 -Xptxas=-O1)
-  elseif(NIBBLE_INTERPRETED AND target STREQUAL "blackwell_self_test")
-    # With -Ofc=mid one kernel reads a parameter through a generic address, which is not interpreted right.
-    set(device_options -Xptxas=-O1 --compress-mode=none)
   endif()
   target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${device_options}>")
   # The loader need not know the toolkit's folder, which CMake takes for one that it does.

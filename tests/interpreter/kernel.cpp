@@ -174,7 +174,8 @@ class kernel_reader {
     }
     if (!name.empty() && name.front() == '%') return special_slot_of(name);
     for (auto const& p : made_.parameters) {
-      if (p.name == name) return constant_slot(p.offset);
+      // With its space: at -Ofc=mid nvcc loads through such an address as through a generic one.
+      if (p.name == name) return constant_slot(parameter_space | p.offset);
     }
     auto const found = of_.variables.find(name);
     if (found == of_.variables.end()) fail("an unknown name", name);
