@@ -406,20 +406,15 @@ handler comparison(std::string_view how) {
   return nullptr;
 }
 
-/// setp p|q, a, b and setp.and p, a, b, c: the comparison, then its combination with c.
+/// setp p|q, a, b and setp.and p, a, b, c: the comparison, `inner`, then its combination with c. shape: 1 with a
+/// q, 2 with a c, 4 with !c; 16, 32 and 48 for and, or and xor.
 void combine_predicate(warp& w, instruction const& i, unsigned mask) {
-  auto const compare = reinterpret_cast<handler>(static_cast<std::uintptr_t>(i.offset));
-  instruction plain;
-  bool const has_second = i.shape & 1, has_third = i.shape & 2;
-  std::size_t const first = has_second ? 2 : 1;
-  plain.slots = {i.slots[0], i.slots[first], i.slots[first + 1]};
-  slot const third = has_third ? w[i.slots[first + 2]] : slot{};  // it may be the destination, too
-  compare(w, plain, mask);
+  bool const has_second = i.shape & 1, has_third = i.shape & 2, is_negated = i.shape & 4;
+  slot const third = has_third ? w[i.slots[3]] : slot{};  // it may be the destination, too
+  i.inner(w, i, mask);
   for (unsigned l = 0; l < lanes; ++l) {
     if (!(mask >> l & 1)) continue;
-    bool const found = w[i.slots[0]][l] != 0;
-    bool other = third[l] != 0;
-    if (i.shape & 4) other = !other;
+    bool const found = w[i.slots[0]][l] != 0, other = (third[l] != 0) != is_negated;
     auto const with = [&](bool p) {
       switch (i.shape >> 4) {
         case 1:
@@ -433,7 +428,7 @@ void combine_predicate(warp& w, instruction const& i, unsigned mask) {
       }
     };
     w[i.slots[0]][l] = with(found);
-    if (has_second) w[i.slots[1]][l] = with(!found);
+    if (has_second) w[i.slots.back()][l] = with(!found);
   }
 }
 
@@ -449,7 +444,7 @@ bool translate_comparison(statement const& s, instruction& to) {
   to.run = compare;
   bool const has_second = s.operands[0].has_second, has_third = s.operands.size() == 4;
   if (has_second || has_third) {
-    to.offset = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(compare));
+    to.inner = compare;
     unsigned const how = s.has("and") ? 1u : s.has("or") ? 2u : s.has("xor") ? 3u : 0u;
     bool const is_negated = has_third && s.operands[3].is_negated;
     to.shape = static_cast<std::uint8_t>(how << 4 | (is_negated ? 4u : 0u) | (has_third ? 2u : 0u) |

@@ -65,19 +65,7 @@ void reduce(warp& w, instruction const& i, unsigned mask) {
 
 template <class T>
 handler reduction(std::string_view op) {
-  auto const made = [](auto f) { return &reduce<T, decltype(f)>; };
-  if (op == "add")
-    return made([](T a, T b) {
-      return static_cast<T>(static_cast<std::uint32_t>(a) + static_cast<std::uint32_t>(b));
-    });
-  if (op == "min") return made([](T a, T b) { return std::min(a, b); });
-  if (op == "max") return made([](T a, T b) { return std::max(a, b); });
-  if constexpr (std::is_integral_v<T>) {
-    if (op == "and") return made([](T a, T b) { return static_cast<T>(a & b); });
-    if (op == "or") return made([](T a, T b) { return static_cast<T>(a | b); });
-    if (op == "xor") return made([](T a, T b) { return static_cast<T>(a ^ b); });
-  }
-  return nullptr;
+  return with_operation<T>(op, [](auto f) { return &reduce<T, decltype(f)>; });
 }
 
 void match(warp& w, instruction const& i, unsigned mask) {
@@ -128,14 +116,7 @@ bool translate_collective(statement const& s, instruction& to) {
     to.members = to.slots[0];
     return true;
   }
-  // d|p is one operand of two slots: p goes behind the others.
-  if (s.operands[0].has_second) {
-    to.slots.push_back(to.slots[1]);
-    to.slots.erase(to.slots.begin() + 1);
-    to.members = to.slots[to.slots.size() - 2];
-  } else {
-    to.members = to.slots.back();
-  }
+  to.members = to.slots[to.slots.size() - (s.operands[0].has_second ? 2 : 1)];
   if (op == "shfl") {
     to.run = s.has("up")     ? &shuffle<way::up>
              : s.has("down") ? &shuffle<way::down>

@@ -276,7 +276,7 @@ void round_stochastically(warp& w, instruction const& i, unsigned mask) {
       static constexpr unsigned first_bit[] = {24, 8, 16, 0};
       double const x = value<float>(w[i.slots[1 + e]][l]),
                    share = (random >> first_bit[e] & 255) / 256.0;
-      double const magnitude = std::min(std::fabs(x), e2m1_format::limit);
+      double const magnitude = std::min(std::fabs(x), limit<e2m1_format>);
       double const step = magnitude < 2 ? 0.5 : magnitude < 4 ? 1 : 2;
       double const rounded = std::floor(magnitude / step + share) * step;
       result = result << 4 | narrow<e2m1_format>(x != x ? x : std::copysign(rounded, x));

@@ -52,8 +52,7 @@ class kernel_reader {
     while (from.is_at('.')) {
       from.word();  // .param
       declaration const declared = read_declaration(from.until(','));
-      std::size_t const at = (made_.parameter_bytes + declared.alignment - 1) / declared.alignment *
-                             declared.alignment;
+      std::size_t const at = rounded_up(made_.parameter_bytes, declared.alignment);
       made_.parameters.push_back({declared.name, at, declared.bytes});
       made_.parameter_bytes = at + declared.bytes;
     }
@@ -110,8 +109,7 @@ class kernel_reader {
       fail("a declaration that is not interpreted", text);
     declaration const declared = read_declaration(text);
     std::size_t& used = what == "shared" ? made_.shared_bytes : made_.local_bytes;
-    std::size_t const at =
-        (used + declared.alignment - 1) / declared.alignment * declared.alignment;
+    std::size_t const at = rounded_up(used, declared.alignment);
     used = at + declared.bytes;
     scopes_[open_.back()].variables[declared.name] =
         constant_slot(what == "param" ? local_space | at : at);
@@ -194,7 +192,7 @@ class kernel_reader {
       made_.dynamic_slots.push_back(made_.slot_count);
       return found->second = made_.slot_count++;
     }
-    std::size_t const at = (made_.shared_bytes + v.alignment - 1) / v.alignment * v.alignment;
+    std::size_t const at = rounded_up(made_.shared_bytes, v.alignment);
     made_.shared_bytes = at + v.bytes;
     return found->second = constant_slot(at);
   }
@@ -426,7 +424,6 @@ void take_slots(operand const& o, instruction& to, bool& has_address) {
     return;
   }
   to.slots.push_back(o.slot);
-  if (o.has_second) to.slots.push_back(o.second);
   if (o.is != operand::kind::address) return;
   (has_address ? to.second_offset : to.offset) = o.offset;
   has_address = true;
@@ -437,6 +434,9 @@ void take_slots(operand const& o, instruction& to, bool& has_address) {
 void take_slots(statement const& s, instruction& to) {
   bool has_address = false;
   for (auto const& o : s.operands) take_slots(o, to, has_address);
+  for (auto const& o : s.operands) {
+    if (o.has_second) to.slots.push_back(o.second);
+  }
 }
 
 program read_kernel(module_text const& of, kernel_text const& kernel) {

@@ -32,7 +32,7 @@ std::string hexadecimal(std::uint64_t a) {
 }  // namespace
 
 void* allocate(std::size_t bytes) {
-  std::size_t const rounded = (std::max<std::size_t>(bytes, 1) + 511) / 512 * 512;
+  std::size_t const rounded = rounded_up(std::max<std::size_t>(bytes, 1), 512);
   void* const made = std::aligned_alloc(512, rounded);
   if (made == nullptr) return nullptr;
   std::memset(made, 0xCD, rounded);
@@ -187,12 +187,18 @@ unsigned holding(warp& w, instruction const& i, unsigned mask) {
   return result & mask;
 }
 
-/// How many threads a barrier of a block waits for.
-unsigned expected(block const& b, warp& w, instruction const& i) {
-  if (i.slots.size() > 1) return static_cast<unsigned>(w[i.slots[1]][0]);
+unsigned live_threads(block const& b) {
   unsigned count = 0;
-  for (warp const& other : b.warps) count += static_cast<unsigned>(std::popcount(other.live));
+  for (warp const& w : b.warps) count += static_cast<unsigned>(std::popcount(w.live));
   return count;
+}
+
+/// Lets the warps go that wait at one of a block's barriers.
+void complete_block_barrier(block& b, unsigned which) {
+  b.arrived[which] = 0;
+  for (warp& w : b.warps) {
+    if (w.now == warp::state::at_block_barrier && w.barrier == which) w.now = warp::state::ready;
+  }
 }
 
 /// Runs an instruction that lanes do together, for those whose members are all here, and says which they are.
@@ -321,12 +327,10 @@ void run(warp& w, instruction const*& at) {
         w.barrier = static_cast<unsigned>(w[i.slots[0]][0]) % 16;
         w.of->arrived[w.barrier] += static_cast<unsigned>(std::popcount(w.live));
         w.now = warp::state::at_block_barrier;
-        if (w.of->arrived[w.barrier] < expected(*w.of, w, i)) return;
-        w.of->arrived[w.barrier] = 0;
-        for (warp& other : w.of->warps) {
-          if (other.now == warp::state::at_block_barrier && other.barrier == w.barrier)
-            other.now = warp::state::ready;
-        }
+        unsigned const expected =
+            i.slots.size() > 1 ? static_cast<unsigned>(w[i.slots[1]][0]) : live_threads(*w.of);
+        if (w.of->arrived[w.barrier] < expected) return;
+        complete_block_barrier(*w.of, w.barrier);
         break;
       }
       // The cluster's barrier.
@@ -401,14 +405,7 @@ void run_cluster(cluster& c) {
       }
       // Threads that have ended are not waited for.
       for (unsigned id = 0; id < b.arrived.size(); ++id) {
-        if (b.arrived[id] == 0) continue;
-        unsigned live = 0;
-        for (warp const& w : b.warps) live += static_cast<unsigned>(std::popcount(w.live));
-        if (b.arrived[id] < live) continue;
-        b.arrived[id] = 0;
-        for (warp& w : b.warps) {
-          if (w.now == warp::state::at_block_barrier && w.barrier == id) w.now = warp::state::ready;
-        }
+        if (b.arrived[id] != 0 && b.arrived[id] >= live_threads(b)) complete_block_barrier(b, id);
       }
     }
     complete_cluster_barrier(c);
@@ -423,7 +420,6 @@ class interpreted_kernel : public kernel {
   interpreted_kernel(module_text const& of, kernel_text const& text)
       : of_(of), text_(text), name_(text.name) {}
 
-  std::string const& name() const override { return name_; }
   std::size_t static_shared_bytes() const override { return read().shared_bytes - first_shared; }
   std::vector<std::size_t> parameter_bytes() const override {
     std::vector<std::size_t> sizes;
@@ -442,8 +438,7 @@ class interpreted_kernel : public kernel {
       std::memcpy(c.parameters.data() + code.parameters[p].offset, arguments[p],
                   code.parameters[p].size);
     }
-    std::size_t const dynamic = (code.shared_bytes + code.dynamic_alignment - 1) /
-                                code.dynamic_alignment * code.dynamic_alignment;
+    std::size_t const dynamic = rounded_up(code.shared_bytes, code.dynamic_alignment);
     unsigned const threads = shape.block.x * shape.block.y * shape.block.z;
     if (threads > code.most_threads)
       throw fault(name_ + ": " + std::to_string(threads) + " threads in a block of at most " +
@@ -538,12 +533,5 @@ kernel const* module::find(std::string_view name) const {
   auto const found = contents_->kernels.find(name);
   return found == contents_->kernels.end() ? nullptr : &found->second;
 }
-
-void* module::variable(std::string_view name) const {
-  auto const found = contents_->text.variables.find(name);
-  return found == contents_->text.variables.end() ? nullptr : found->second.memory;
-}
-
-int module::target() const { return contents_->text.target; }
 
 }  // namespace interpreter

@@ -31,7 +31,6 @@ struct launch_shape {
 /// A kernel of a module, with what is known of it before it runs.
 struct kernel {
   virtual ~kernel() = default;
-  virtual std::string const& name() const = 0;
   virtual std::size_t static_shared_bytes() const = 0;
   /// The size of each parameter.
   virtual std::vector<std::size_t> parameter_bytes() const = 0;
@@ -48,10 +47,6 @@ class module {
   /// Null where the module has no such kernel. Its address stays the same. Its instructions are read when it is
   /// asked for first, so that a kernel with instructions that are not interpreted hurts nobody else.
   kernel const* find(std::string_view name) const;
-  /// Where a variable of the module lies (`.global`, `.const`); null where there is none.
-  void* variable(std::string_view name) const;
-  /// 900 for `.target sm_90a`.
-  int target() const;
 
  private:
   struct contents;

@@ -105,39 +105,31 @@ void store_several(warp& w, instruction const& i, unsigned mask) {
                                     });
 }
 
-template <class T>
-handler loading(std::size_t count) {
-  if (count == 1) return &load_several<T, 1>;
-  if (count == 2) return &load_several<T, 2>;
-  if (count == 4) return &load_several<T, 4>;
-  return count == 8 ? &load_several<T, 8> : nullptr;
-}
-template <class T>
-handler storing(std::size_t count) {
-  if (count == 1) return &store_several<T, 1>;
-  if (count == 2) return &store_several<T, 2>;
-  if (count == 4) return &store_several<T, 4>;
-  return count == 8 ? &store_several<T, 8> : nullptr;
+template <bool IsLoad, class T, std::size_t Count>
+constexpr handler transfer = IsLoad ? &load_several<T, Count> : &store_several<T, Count>;
+
+template <bool IsLoad, class T>
+handler transfer_of(std::size_t count) {
+  if (count == 1) return transfer<IsLoad, T, 1>;
+  if (count == 2) return transfer<IsLoad, T, 2>;
+  if (count == 4) return transfer<IsLoad, T, 4>;
+  return count == 8 ? transfer<IsLoad, T, 8> : nullptr;
 }
 
-handler access(std::string_view type, bool is_load, std::size_t count) {
-  if (type == "s8" && is_load) return loading<std::int8_t>(count);
-  if (type == "s16" && is_load) return loading<std::int16_t>(count);
-  if (type == "s32" && is_load) return loading<std::int32_t>(count);
-  if (type.ends_with("16"))
-    return is_load ? loading<std::uint16_t>(count) : storing<std::uint16_t>(count);
-  if (type.ends_with("32"))
-    return is_load ? loading<std::uint32_t>(count) : storing<std::uint32_t>(count);
-  if (type.ends_with("64"))
-    return is_load ? loading<std::uint64_t>(count) : storing<std::uint64_t>(count);
-  if (type.ends_with("8") && type.size() == 2)
-    return is_load ? loading<std::uint8_t>(count) : storing<std::uint8_t>(count);
-  return nullptr;
+template <bool IsLoad>
+handler access(std::string_view type, std::size_t count) {
+  if (type == "s8") return transfer_of<IsLoad, std::int8_t>(count);
+  if (type == "s16") return transfer_of<IsLoad, std::int16_t>(count);
+  if (type == "s32") return transfer_of<IsLoad, std::int32_t>(count);
+  if (type.ends_with("16")) return transfer_of<IsLoad, std::uint16_t>(count);
+  if (type.ends_with("32")) return transfer_of<IsLoad, std::uint32_t>(count);
+  if (type.ends_with("64")) return transfer_of<IsLoad, std::uint64_t>(count);
+  return type == "u8" || type == "b8" ? transfer_of<IsLoad, std::uint8_t>(count) : nullptr;
 }
 
 // --- atomics ----------------------------------------------------------------------------------------
 
-/// shape: the space; 8: there is a destination.
+/// What becomes of a cell: f(before, b, c). shape: the space; 8: there is a destination.
 template <class T, class F>
 void atomic(warp& w, instruction const& i, unsigned mask) {
   std::uint64_t const space = std::uint64_t{i.shape & 7u} << 60;
@@ -148,8 +140,12 @@ void atomic(warp& w, instruction const& i, unsigned mask) {
     std::byte* const cell = locate(w, l, at, sizeof(T));
     T before;
     std::memcpy(&before, cell, sizeof(T));
-    std::uint64_t const third = i.slots.size() > first + 2 ? w[i.slots[first + 2]][l] : 0;
-    T const after = F{}(before, value<T>(w[i.slots[first + 1]][l]), value<T>(third));
+    T const b = value<T>(w[i.slots[first + 1]][l]);
+    T after;
+    if constexpr (std::is_invocable_v<F, T, T>)
+      after = F{}(before, b);
+    else
+      after = F{}(before, b, value<T>(w[i.slots[first + 2]][l]));
     std::memcpy(cell, &after, sizeof(T));
     if (first == 1) w[i.slots[0]][l] = raw(before);
   }
@@ -158,24 +154,9 @@ void atomic(warp& w, instruction const& i, unsigned mask) {
 template <class T>
 handler atomic_handler(std::string_view op) {
   auto const made = [](auto f) { return &atomic<T, decltype(f)>; };
-  if constexpr (std::is_integral_v<T>) {
-    if (op == "add")
-      return made([](T a, T b, T) {
-        return static_cast<T>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
-      });
-  } else {
-    if (op == "add") return made([](T a, T b, T) { return a + b; });
-  }
-  if (op == "min") return made([](T a, T b, T) { return std::min(a, b); });
-  if (op == "max") return made([](T a, T b, T) { return std::max(a, b); });
-  if (op == "exch") return made([](T, T b, T) { return b; });
+  if (op == "exch") return made([](T, T b) { return b; });
   if (op == "cas") return made([](T a, T b, T c) { return a == b ? c : a; });
-  if constexpr (std::is_integral_v<T>) {
-    if (op == "and") return made([](T a, T b, T) { return static_cast<T>(a & b); });
-    if (op == "or") return made([](T a, T b, T) { return static_cast<T>(a | b); });
-    if (op == "xor") return made([](T a, T b, T) { return static_cast<T>(a ^ b); });
-  }
-  return nullptr;
+  return with_operation<T>(op, made);
 }
 
 bool translate_atomic(statement const& s, instruction& to) {
@@ -298,7 +279,8 @@ bool translate_memory(statement const& s, instruction& to) {
     if (s.operands.size() != 2) return false;
     to.shape = static_cast<std::uint8_t>(space_of(s) >> 60);
     if (s.has("global")) to.shape = global_only >> 60;
-    to.run = access(s.type(), op != "st", to.slots.size() - 1);
+    std::size_t const count = to.slots.size() - 1;
+    to.run = op == "st" ? access<false>(s.type(), count) : access<true>(s.type(), count);
     return to.run != nullptr;
   }
   if (op == "cp" && s.has("async") && !s.has("bulk")) {

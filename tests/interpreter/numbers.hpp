@@ -62,51 +62,47 @@ enum class rounding : std::uint8_t { nearest_even, toward_zero, down, up, neares
   }
 }
 
-/// Formats of up to 16 bits. `limit`: the largest finite value. What lies beyond it after rounding becomes an
-/// infinity or, where the format has none or where asked to, the limit.
-struct f16_format {
-  static constexpr int fraction = 10, bias = 15, width = 16;
-  static constexpr double limit = 65504;
-  static constexpr bool has_infinity = true;
-  static constexpr unsigned nan = 0x7FFF;
+/// A format of up to 16 bits. Those of 8 and more have a NaN, those of fewer make it their largest value: with
+/// either all bits but the sign are ones.
+template <int Fraction, int Bias, int Width, bool HasInfinity = false>
+struct format {
+  static constexpr int fraction = Fraction, bias = Bias, width = Width;
+  static constexpr bool has_infinity = HasInfinity, has_nan = Width >= 8;
+  static constexpr unsigned nan = (1u << (Width - 1)) - 1;
+  static constexpr unsigned infinity = nan >> Fraction << Fraction;  // where there is one
+  static constexpr unsigned largest = HasInfinity ? infinity - 1 : has_nan ? nan - 1 : nan;
 };
-struct bf16_format {
-  static constexpr int fraction = 7, bias = 127, width = 16;
-  static constexpr double limit = 0x1.FEp127;
-  static constexpr bool has_infinity = true;
-  static constexpr unsigned nan = 0x7FFF;
-};
-struct e4m3_format {
-  static constexpr int fraction = 3, bias = 7, width = 8;
-  static constexpr double limit = 448;
-  static constexpr bool has_infinity = false;
-  static constexpr unsigned nan = 0x7F;
-};
-struct e5m2_format {
-  static constexpr int fraction = 2, bias = 15, width = 8;
-  static constexpr double limit = 57344;
-  static constexpr bool has_infinity = true;
-  static constexpr unsigned nan = 0x7F;
-};
-// Formats without a NaN: one becomes the largest value.
-struct e2m3_format {
-  static constexpr int fraction = 3, bias = 1, width = 6;
-  static constexpr double limit = 7.5;
-  static constexpr bool has_infinity = false;
-  static constexpr unsigned nan = 0x1F;
-};
-struct e3m2_format {
-  static constexpr int fraction = 2, bias = 3, width = 6;
-  static constexpr double limit = 28;
-  static constexpr bool has_infinity = false;
-  static constexpr unsigned nan = 0x1F;
-};
-struct e2m1_format {
-  static constexpr int fraction = 1, bias = 1, width = 4;
-  static constexpr double limit = 6;
-  static constexpr bool has_infinity = false;
-  static constexpr unsigned nan = 0x7;
-};
+using f16_format = format<10, 15, 16, true>;
+using bf16_format = format<7, 127, 16, true>;
+using e4m3_format = format<3, 7, 8>;
+using e5m2_format = format<2, 15, 8, true>;
+using e2m3_format = format<3, 1, 6>;
+using e3m2_format = format<2, 3, 6>;
+using e2m1_format = format<1, 1, 4>;
+
+template <class Format>
+[[nodiscard]] double widen(unsigned bits) {
+  constexpr unsigned sign = 1u << (Format::width - 1);
+  unsigned const magnitude = bits & (sign - 1),
+                 fraction = magnitude & ((1u << Format::fraction) - 1);
+  double result;
+  if (magnitude > Format::largest) {
+    bool const is_infinite = Format::has_infinity && magnitude == Format::infinity;
+    result = is_infinite ? std::numeric_limits<double>::infinity()
+                         : std::numeric_limits<double>::quiet_NaN();
+  } else {
+    int const field = static_cast<int>(magnitude >> Format::fraction);
+    int const exponent = std::max(field, 1) - Format::bias - Format::fraction;
+    result = std::ldexp(static_cast<double>(fraction + (field > 0 ? 1u << Format::fraction : 0u)),
+                        exponent);
+  }
+  return bits & sign ? -result : result;
+}
+
+/// The largest finite value. What lies beyond it after rounding becomes an infinity or, where the format has none
+/// or where asked to, this.
+template <class Format>
+inline double const limit = widen<Format>(Format::largest);
 
 /// The bits of a value, exact or rounded to odd, in a format.
 template <class Format>
@@ -125,42 +121,18 @@ template <class Format>
     int const exponent = std::max(std::ilogb(magnitude), smallest) - Format::fraction;
     result = std::ldexp(rounded_to_integer(std::ldexp(magnitude, -exponent), toward), exponent);
   }
-  if (result > Format::limit) {
+  if (result > limit<Format>) {
     bool const stops = is_saturating || !Format::has_infinity ||
                        (toward == rounding::toward_zero && std::isfinite(magnitude));
-    result = stops ? Format::limit : std::numeric_limits<double>::infinity();
+    result = stops ? limit<Format> : std::numeric_limits<double>::infinity();
   }
-  if (std::isinf(result)) {
-    return static_cast<std::uint16_t>(sign | ((1u << (Format::width - 1 - Format::fraction)) - 1)
-                                                 << Format::fraction);
-  }
+  if (std::isinf(result)) return static_cast<std::uint16_t>(sign | Format::infinity);
   if (result == 0) return static_cast<std::uint16_t>(sign);
   int const exponent = std::max(std::ilogb(result), smallest);
   auto const steps = static_cast<unsigned>(std::ldexp(result, Format::fraction - exponent));
   // A normal number's leading one adds one to the exponent field.
   return static_cast<std::uint16_t>(
       sign | ((static_cast<unsigned>(exponent - smallest) << Format::fraction) + steps));
-}
-
-template <class Format>
-[[nodiscard]] double widen(unsigned bits) {
-  constexpr unsigned sign = 1u << (Format::width - 1);
-  unsigned const magnitude = bits & (sign - 1);
-  int const field = static_cast<int>(magnitude >> Format::fraction);
-  unsigned const fraction = magnitude & ((1u << Format::fraction) - 1);
-  constexpr int last = (1 << (Format::width - 1 - Format::fraction)) - 1;
-  double result;
-  if (Format::has_infinity && field == last) {
-    result = fraction == 0 ? std::numeric_limits<double>::infinity()
-                           : std::numeric_limits<double>::quiet_NaN();
-  } else if (Format::width == 8 && !Format::has_infinity && magnitude == Format::nan) {
-    result = std::numeric_limits<double>::quiet_NaN();
-  } else {
-    int const exponent = std::max(field, 1) - Format::bias - Format::fraction;
-    result = std::ldexp(static_cast<double>(fraction + (field > 0 ? 1u << Format::fraction : 0u)),
-                        exponent);
-  }
-  return bits & sign ? -result : result;
 }
 
 /// A scale of a block, in the low byte: E8M0, or E4M3 whose sign does not count.

@@ -32,13 +32,9 @@ module_text read_module(std::string_view ptx) {
       continue;
     }
     std::string_view const word = from.word();
-    if (word == ".version" || word == ".address_size" || word == ".file" || word == ".loc") {
+    if (word == ".version" || word == ".target" || word == ".address_size" || word == ".file" ||
+        word == ".loc") {
       from.until('\n');
-    } else if (word == ".target") {
-      std::string_view const names = from.until('\n');
-      std::size_t digits = 3;
-      while (digits < names.size() && names[digits] >= '0' && names[digits] <= '9') ++digits;
-      made.target = 10 * static_cast<int>(integer(names.substr(3, digits - 3)));
     } else if (word == ".visible" || word == ".weak" || word == ".common") {
       continue;
     } else if (word == ".extern") {

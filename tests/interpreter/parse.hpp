@@ -24,7 +24,6 @@ struct kernel_text {
 };
 
 struct module_text {
-  int target = 0;
   std::map<std::string_view, variable> variables;
   std::map<std::string_view, kernel_text> kernels;
   std::map<std::string_view, kernel_text> functions;  // an external one has no body

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <cstring>
-#include <deque>
 #include <iterator>
 #include <map>
 #include <memory>
@@ -34,6 +33,10 @@ inline constexpr unsigned rank_shift = 24;
 /// Where shared memory begins: as on a GPU not at 0.
 inline constexpr std::uint32_t first_shared = 1024;
 
+[[nodiscard]] constexpr std::size_t rounded_up(std::size_t a, std::size_t multiple) {
+  return (a + multiple - 1) / multiple * multiple;
+}
+
 struct warp;
 struct instruction;
 using handler = void (*)(warp&, instruction const&, unsigned mask);
@@ -50,6 +53,7 @@ enum class flow : std::uint8_t {
 
 struct instruction {
   handler run = nullptr;
+  handler inner = nullptr;           // what `run` calls
   std::vector<std::uint32_t> slots;  // destinations first
   std::int64_t offset = 0;           // of an address, or a number that the handler takes
   std::int64_t second_offset = 0;    // of a second address
@@ -262,6 +266,26 @@ template <class Result, class... T, class F>
   return &each_lane<Result, F, T...>;
 }
 
+/// What made(f) gives for the operation of two values of T that the name says; null for other names.
+template <class T, class Make>
+[[nodiscard]] handler with_operation(std::string_view name, Make const& made) {
+  if (name == "min") return made([](T a, T b) { return b < a ? b : a; });
+  if (name == "max") return made([](T a, T b) { return a < b ? b : a; });
+  if constexpr (std::is_integral_v<T>) {
+    if (name == "add") {  // integers wrap
+      return made([](T a, T b) {
+        return static_cast<T>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+      });
+    }
+    if (name == "and") return made([](T a, T b) { return static_cast<T>(a & b); });
+    if (name == "or") return made([](T a, T b) { return static_cast<T>(a | b); });
+    if (name == "xor") return made([](T a, T b) { return static_cast<T>(a ^ b); });
+  } else {
+    if (name == "add") return made([](T a, T b) { return a + b; });
+  }
+  return nullptr;
+}
+
 // --- from text to instructions ----------------------------------------------------------------------
 
 struct operand {
@@ -297,7 +321,7 @@ bool translate_collective(statement const& s, instruction& to);
 bool translate_tensor(statement const& s, instruction& to);
 bool translate_tcgen05(statement const& s, instruction& to);
 
-/// The slots of all operands, lists opened; addresses leave their offset in `to`.
+/// The slots of all operands, lists opened, then q of p|q; addresses leave their offset in `to`.
 void take_slots(statement const& s, instruction& to);
 
 }  // namespace interpreter
