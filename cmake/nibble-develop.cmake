@@ -36,21 +36,19 @@ endif()
 set(NIBBLE_TEST_ARCHITECTURE 90a CACHE STRING
   "The architecture that device tests, benchmarks and the larger examples are built for")
 
-# Where it ends in -virtual no GPU runs what is built: programs have the host's half of their device code at -O0.
-# Tests run on an interpreter, tests/interpreter, which reads PTX that is not compressed, and fast only PTX that
-# is optimized: of tests/device/quantize_test.cu some cases take 2.7 s, as nvcc optimizes it by default (70 s), 7.9 s
-# with -Ofc=mid (41 s) and 37 s where next to nothing is inlined (34 s). Without tests nobody waits for the optimizer.
+# Where it ends in -virtual no GPU runs what is built: programs have their device code at -O1, which takes half
+# the time, and the host's half of it at -O0. Tests run on an interpreter, tests/interpreter, which reads PTX that is
+# not compressed, and fast only PTX that is optimized: of tests/device/quantize_test.cu some cases take 2.7 s as nvcc
+# optimizes it by default (62 s), 7.9 s with -Ofc=mid (41 s), 37 s with -Ofc=max, which inlines next to nothing (34 s).
 option(NIBBLE_INTERPRET_ALL "Interpret the tests of tests/device too: ten minutes more on two cores" OFF)
-set(nibble_without_gpu "")
+set(nibble_compiled_only "")
 set(NIBBLE_INTERPRETED OFF)
 if(NIBBLE_TEST_ARCHITECTURE MATCHES "-virtual$")
   string(REPLACE "-O3" "-Xcompiler=-O0" CMAKE_CUDA_FLAGS_RELEASE "${CMAKE_CUDA_FLAGS_RELEASE}")
-  set(nibble_without_gpu -Xptxas=-O1)
+  set(nibble_compiled_only -Xptxas=-O1
+    "$<IF:$<BOOL:$<TARGET_PROPERTY:NIBBLE_INTERPRETED>>,--compress-mode=none;-Ofc=mid,-Xcicc=-O1>")
   if(NIBBLE_TESTS AND NIBBLE_HAS_CUDA)
     set(NIBBLE_INTERPRETED ON)
-    list(APPEND nibble_without_gpu --compress-mode=none -Ofc=mid)
-  else()
-    list(APPEND nibble_without_gpu -Xcicc=-O1)
   endif()
 endif()
 
@@ -195,11 +193,7 @@ endfunction()
 function(nibble_add_program target)
   add_executable(${target} ${ARGN})
   target_link_libraries(${target} PRIVATE nibble::cuda nibble_strict Threads::Threads)
-  set(device_options "${nibble_without_gpu}")
-  if(NIBBLE_INTERPRETED AND target STREQUAL "test_device_device" AND NOT NIBBLE_INTERPRET_ALL)
-    set(device_options -Xcicc=-O1 -Xptxas=-O1)
-  endif()
-  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${device_options}>")
+  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${nibble_compiled_only}>")
   # The loader need not know the toolkit's folder, which CMake takes for one that it does.
   set(needed "")
   foreach(source IN LISTS ARGN)
@@ -234,15 +228,15 @@ function(nibble_add_program target)
 endfunction()
 
 # Has a program's kernels interpreted where tests have no GPU: the interpreter stands for CUDA's runtime and for
-# cuBLASLt.
+# cuBLASLt. What was decided stands in the target's property NIBBLE_INTERPRETED.
 function(nibble_interpret target)
-  if(NOT NIBBLE_INTERPRETED)
+  if(NOT NIBBLE_INTERPRETED OR (target STREQUAL "test_device_device" AND NOT NIBBLE_INTERPRET_ALL))
     return()
   endif()
   get_target_property(libraries ${target} LINK_LIBRARIES)
   list(REMOVE_ITEM libraries nibble::cublas)
   set_target_properties(${target} PROPERTIES
-    CUDA_RUNTIME_LIBRARY None LINK_LIBRARIES "${libraries};interpreter")
+    NIBBLE_INTERPRETED ON CUDA_RUNTIME_LIBRARY None LINK_LIBRARIES "${libraries};interpreter")
 endfunction()
 
 # One program for each source in <folder>, and one for each folder below it (all its sources); a

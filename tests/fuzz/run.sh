@@ -51,7 +51,7 @@ cache=
 fuzz() {  # TARGET: prints a line; returns 1 if it fails
   local target=$1 log=$build/$1.log program=$build/$1
   local corpus=$here/corpus/$1 units rate level=-O1
-  # Of what includes Eigen or JSON's library files are read, and it takes 105 and 54 s to compile at -O1, 36 and 25 at -O0.
+  # Of what includes Eigen or JSON's library files are read, and it takes 60 and 54 s to compile at -O1, 36 and 25 at -O0.
   case $target in checkpoint | convert) level=-O0 ;; esac
   if ! { $cache "$clang" -std=c++20 "$level" -g1 "${fuzzer[@]}" -I "$root/include" -I "$root/tests" -I "$root/examples" \
       "${includes[@]}" -c "$here/${target}_fuzz.cpp" -o "$program.o" &&

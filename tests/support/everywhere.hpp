@@ -18,6 +18,8 @@
 
 #if defined(__CUDACC__)
 #include <cuda_runtime.h>
+
+#include "support/is_brief.hpp"
 #endif
 
 namespace everywhere {
@@ -139,9 +141,7 @@ std::uint64_t sweep(std::uint64_t count, Predicate const& holds) {
   tally* on_device = nullptr;
   check(cudaMalloc(&on_device, sizeof(tally)), "cudaMalloc");
   check(cudaMemcpy(on_device, &result, sizeof(tally), cudaMemcpyHostToDevice), "cudaMemcpy");
-  char const* const brief = std::getenv("NIBBLE_BRIEF");
-  bool const is_brief = brief != nullptr && *brief == '1';
-  std::uint64_t const step = is_brief ? std::clamp<std::uint64_t>(count >> 20, 1, 16) : 1;
+  std::uint64_t const step = fixture::is_brief() ? std::clamp<std::uint64_t>(count >> 20, 1, 16) : 1;
   std::uint64_t const blocks = std::clamp<std::uint64_t>((count / step + 255) / 256, 1, 8192);
   sweep_kernel<<<static_cast<unsigned>(blocks), 256>>>(count, step, holds, on_device);
   check(cudaGetLastError(), "launch of the sweep");

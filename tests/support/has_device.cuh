@@ -8,6 +8,8 @@
 
 #include <cstdlib>
 
+#include "support/is_brief.hpp"
+
 namespace fixture {
 
 /// Is there a GPU to test on? Says so where there is none, and fails where NIBBLE_REQUIRE_GPU asks for one.
@@ -19,12 +21,6 @@ inline bool has_device() {
   if (required != nullptr && *required == '1') FAIL("no CUDA device, and NIBBLE_REQUIRE_GPU=1");
   MESSAGE("no CUDA device");
   return false;
-}
-
-/// Does NIBBLE_BRIEF=1 say that each time is slow, as it is under compute-sanitizer and where PTX is interpreted?
-inline bool is_brief() {
-  char const* const brief = std::getenv("NIBBLE_BRIEF");
-  return brief != nullptr && *brief == '1';
 }
 
 /// How often to ask the same of other numbers: a fiftieth as often where that is slow.
