@@ -222,7 +222,8 @@ TEST_CASE(
       CHECK(device::find_amax_both(on, in.view, to_rows, to_columns, q_rows, q_columns) ==
             device::status::success);
       kernel<<<blocks, kernels::threads_per_block, bytes, on.get()>>>(
-          in.view.data_handle(), 640, 384, 640, row_side, to_rows, column_side, to_columns);
+          in.view.data_handle(), 640, kernels::tile_order(384, 640), row_side,
+          kernels::tile_output(to_rows), column_side, kernels::tile_output(to_columns));
       CHECK(cudaPeekAtLastError() == cudaSuccess);
     };
     auto const check = [&] {

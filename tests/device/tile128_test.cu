@@ -39,23 +39,23 @@ void check_places() {
   auto sorted = place;
   std::sort(sorted.begin(), sorted.end());
   for (std::size_t i = 0; i < sorted.size(); ++i) REQUIRE(sorted[i] == static_cast<int>(i));
-  for (int row = 0; row < 128; row += 8) {  // eight lanes read 16 bytes each: all 32 banks
-    for (int chunk = 0; chunk < chunks; ++chunk) {
-      std::set<int> groups;
-      for (int r = 0; r < 8; ++r) groups.insert(at(row + r, chunk) % 8);
-      CHECK(groups.size() == 8);
+  for (int row = 0; row < 128; ++row) {
+    // Eight lanes read 16 bytes each of the blocks of a row, or write what lies side by side: all 32 banks.
+    for (int i = 0; i < chunks / 8; ++i) {
+      std::set<int> read, written;
+      for (int b = 0; b < 8; ++b) {
+        read.insert(at(row, b * chunks / 8 + i) % 8);
+        written.insert(at(row, 8 * i + b) % 8);
+        CHECK(at(row, b * chunks / 8 + i) == (at(row, b * chunks / 8) ^ i));
+      }
+      CHECK((read.size() == 8 && written.size() == 8));
     }
   }
-  for (int block = 0; block < 8; block += 4) {  // 32 lanes read a word each, of 8 words in 4 rows
-    for (int k = 0; k < 16; ++k) {
-      for (int chunk = 0; chunk < chunks; chunk += 2) {
-        std::set<int> groups;
-        for (int b = 0; b < 4; ++b) {
-          for (int half = 0; half < 2; ++half)
-            groups.insert(at((block + b) * 16 + k, chunk + half) % 8);
-        }
-        CHECK(groups.size() == 8);
-      }
+  for (int k = 0; k < 16; ++k) {  // 32 lanes read a word each, of a chunk in 8 rows
+    for (int chunk = 0; chunk < chunks; ++chunk) {
+      std::set<int> groups;
+      for (int block = 0; block < 8; ++block) groups.insert(at(block * 16 + k, chunk) % 8);
+      CHECK(groups.size() == 8);
     }
   }
 }

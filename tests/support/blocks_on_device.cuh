@@ -2,7 +2,7 @@
 // Blocks of sixteen that a thread's encoder must get right, and the comparison with the quantizer.
 #pragma once
 
-#include <nibble/device/pairs.cuh>
+#include <nibble/device/pair_blocks.cuh>
 #include <nibble/nibble.hpp>
 
 #include "oracle/blocks.hpp"

@@ -2,7 +2,7 @@
 // The kernels that go over a matrix group by group: one for everything, one for square tiles.
 #pragma once
 
-#include "nibble/device/pairs.cuh"
+#include "nibble/device/pair_blocks.cuh"
 
 namespace nibble::device::detail {
 

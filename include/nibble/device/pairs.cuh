@@ -70,15 +70,27 @@ template <class Transform>
   }
 }
 
-/// The largest magnitude of 16 values, NaN if there is one.
-[[nodiscard]] __device__ __forceinline__ float amax_of_pairs(std::uint32_t const (&pairs)[8]) {
+/// The larger magnitude of each half of some words, NaN where there is one.
+template <std::size_t Count>
+[[nodiscard]] __device__ __forceinline__ std::uint32_t largest_of_each(
+    std::uint32_t const (&pairs)[Count]) {
   std::uint32_t largest[2]{};
-  for (int i = 0; i < 8; ++i) {
+  for (std::size_t i = 0; i < Count; ++i) {
     largest[i % 2] = arch::ptx::max_nan_abs_bf16x2(largest[i % 2], pairs[i]);
   }
+  return arch::ptx::max_nan_abs_bf16x2(largest[0], largest[1]);
+}
+
+/// The larger of a pair of magnitudes, NaN if there is one.
+[[nodiscard]] __device__ __forceinline__ float larger_of_pair(std::uint32_t pair) {
   float values[2];
-  widen<bf16>(arch::ptx::max_nan_abs_bf16x2(largest[0], largest[1]), values);
+  widen<bf16>(pair, values);
   return arch::ptx::max_nan_abs_f32(values[0], values[1]);
+}
+
+/// The largest magnitude of 16 values, NaN if there is one.
+[[nodiscard]] __device__ __forceinline__ float amax_of_pairs(std::uint32_t const (&pairs)[8]) {
+  return larger_of_pair(largest_of_each(pairs));
 }
 
 /// The sums and differences of a Hadamard transform of 16, in its order.
@@ -94,125 +106,21 @@ __device__ __forceinline__ void add_as_hadamard(float (&values)[16]) {
   }
 }
 
-/// The same rounded to bf16 without the product with 1/4.
+/// Two numbers rounded to bf16.
+[[nodiscard]] __device__ __forceinline__ std::uint32_t pair_of(float low, float high) {
+#if NIBBLE_HAS_MMA_F16
+  return arch::ptx::cvt_rn_bf16x2_f32(low, high);
+#else
+  return arch::encode<format::bf16>(low) | arch::encode<format::bf16>(high) << 16;
+#endif
+}
+
+/// The transform in pairs, without the product with 1/4.
 template <pair_order Order>
 __device__ __forceinline__ void hadamard_to_pairs(float (&values)[16], std::uint32_t (&pairs)[8]) {
   add_as_hadamard(values);
   for (int i = 0; i < 8; ++i) {
-    float const low = values[low_of<Order>(i)], high = values[high_of<Order>(i)];
-#if NIBBLE_HAS_MMA_F16
-    pairs[i] = arch::ptx::cvt_rn_bf16x2_f32(low, high);
-#else
-    pairs[i] = arch::encode<format::bf16>(low) | arch::encode<format::bf16>(high) << 16;
-#endif
-  }
-}
-
-/// The codes of 16 values in pairs under a scale, by its thresholds, or times `factor` where there are
-/// none; see sixteen_encoder::plain_codes.
-template <pair_order Order, class Quantizer, bool WithThresholds>
-[[nodiscard]] __device__ __forceinline__ std::uint64_t plain_codes_of_pairs(
-    sixteen_encoder<Quantizer, WithThresholds> const& encoder, std::uint32_t const (&pairs)[8],
-    [[maybe_unused]] typename Quantizer::scale_type scale, [[maybe_unused]] float factor,
-    [[maybe_unused]] std::uint64_t position) {
-  if constexpr (by_thresholds<sixteen_encoder<Quantizer, WithThresholds>>()) {
-    thresholds const from = encoder.thresholds().of(scale.bits());
-    std::uint32_t words[2];
-    for (int w = 0; w < 2; ++w) words[w] = codes_of_pairs<Order>(from, pairs + 4 * w);
-    return static_cast<std::uint64_t>(words[1]) << 32 | words[0];
-  } else {
-    float values[16];
-    for (int i = 0; i < 8; ++i) {
-      float both[2];
-      widen<bf16>(pairs[i], both);
-      values[low_of<Order>(i)] = both[0];
-      values[high_of<Order>(i)] = both[1];
-    }
-    return encoder.plain_codes(values, factor, position,
-                               [&](int word) { return signs_of_pairs<Order>(pairs + 4 * word); });
-  }
-}
-
-/// May codes of pairs be made by plain_codes_of_pairs: is there neither NaN nor a product that
-/// saturates?
-template <class Quantizer, bool WithThresholds>
-[[nodiscard]] __device__ __forceinline__ bool is_plain(
-    sixteen_encoder<Quantizer, WithThresholds> const& encoder,
-    [[maybe_unused]] typename Quantizer::scale_type scale, [[maybe_unused]] float factor,
-    float largest) {
-  if constexpr (by_thresholds<sixteen_encoder<Quantizer, WithThresholds>>()) {
-    return nibble::detail::float_bits(largest) < encoder.thresholds().limit_of(scale.bits());
-  } else {
-    return encoder.is_plain(factor, largest);
-  }
-}
-
-/// One block of 1x16. pairs: the values or, with a Hadamard transform, what hadamard_to_pairs made,
-/// four times the values. again(values): the transformed values once more, for the rare cases.
-///
-/// rule    that power of two commutes with every rounding where nothing is subnormal: the amax at
-///         least 2^-100 (then what would be subnormal is far below the first code) or all zero, the
-///         factor at least 2^-120, no product 7 or more.
-template <pair_order Order, class Quantizer, bool WithThresholds, class Again>
-[[nodiscard]] __device__ __forceinline__ std::uint64_t encode_pairs(
-    sixteen_encoder<Quantizer, WithThresholds> const& encoder, std::uint32_t const (&pairs)[8],
-    std::uint64_t position, typename Quantizer::scale_type& scale, Again const& again) {
-  constexpr bool is_fourfold = Quantizer::transform_type::size > 1;
-  float const largest = amax_of_pairs(pairs);
-  auto made = encoder.choose(is_fourfold ? arch::multiply(largest, 0.25f) : largest);
-  float const factor = is_fourfold ? arch::multiply(made.encode, 0.25f) : made.encode;
-  bool is_quick = is_plain(encoder, made.scale, factor, largest);
-  if constexpr (is_fourfold) {
-    is_quick =
-        is_quick &&
-        (by_thresholds<sixteen_encoder<Quantizer, WithThresholds>>() || factor >= 0x1p-120f) &&
-        nibble::detail::float_bits(largest) - 1 >= nibble::detail::float_bits(0x1p-100f) - 1;
-  }
-  if (!is_quick) {
-    float values[16];
-    again(values);
-    made = encoder.choose(nibble::detail::float_from_bits(scaling::row_amax_bits(values)));
-    scale = made.scale;
-    return encoder.slow_codes(values, made.encode, position);
-  }
-  scale = made.scale;
-  return plain_codes_of_pairs<Order>(encoder, pairs, made.scale, factor, position);
-}
-
-/// Can encode_row_of_pairs make a quantizer's blocks?
-template <class Quantizer>
-inline constexpr bool takes_rows_of_pairs = takes_pairs<Quantizer>;
-template <class Quantizer>
-requires makes_sixteens<Quantizer> &&
-    chooses_four_or_six<Quantizer> inline constexpr bool takes_rows_of_pairs<Quantizer> =
-        Quantizer::transform_type::size == 1;
-
-/// One block of 1x16 from 16 numbers in pairs as memory has them, element 2 i in the low half.
-template <class Quantizer, bool WithThresholds>
-[[nodiscard]] __device__ __forceinline__ std::uint64_t encode_row_of_pairs(
-    sixteen_encoder<Quantizer, WithThresholds> const& encoder, std::uint32_t const (&stored)[8],
-    std::uint64_t position, typename Quantizer::scale_type& scale) {
-  [[maybe_unused]] auto const again = [&](float(&values)[16]) {
-    for (int i = 0; i < 8; ++i) widen<bf16>(stored[i], values + 2 * i);
-    encoder.transform(values);
-  };
-  if constexpr (chooses_four_or_six<Quantizer>) {
-    float values[16];
-    for (int i = 0; i < 8; ++i) widen<bf16>(stored[i], values + 2 * i);
-    return encoder.by_policy(values, amax_of_pairs(stored), position, scale, [&](int word) {
-      return signs_of_pairs<pair_order::memory>(stored + 4 * word);
-    });
-  } else if constexpr (Quantizer::transform_type::size == 1) {
-    return encode_pairs<pair_order::memory>(encoder, stored, position, scale, again);
-  } else {
-    auto const& transform = encoder.policies().transform;
-    float values[16];
-    for (int i = 0; i < 8; ++i) {
-      widen<bf16>(stored[i] ^ signs_of_neighbours(transform, i), values + 2 * i);
-    }
-    std::uint32_t pairs[8];
-    hadamard_to_pairs<pair_order::split>(values, pairs);
-    return encode_pairs<pair_order::split>(encoder, pairs, position, scale, again);
+    pairs[i] = pair_of(values[low_of<Order>(i)], values[high_of<Order>(i)]);
   }
 }
 

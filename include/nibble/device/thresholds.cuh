@@ -106,6 +106,14 @@ struct threshold_table {
          __byte_perm(steps(m0, from.second, from.even), steps(m1, from.second, from.even), 0x7351);
 }
 
+/// The thresholds of pairs whose low halves are under one scale and whose high ones are under another.
+[[nodiscard]] __device__ __forceinline__ thresholds of_halves(thresholds const& low,
+                                                              thresholds const& high) {
+  auto const both = [](std::uint32_t a, std::uint32_t b) { return __byte_perm(a, b, 0x7610); };
+  return {both(low.first, high.first), both(low.second, high.second), both(low.odd, high.odd),
+          both(low.even, high.even)};
+}
+
 /// Which two of 16 values are a pair: neighbours, as memory has them, or those whose codes end up in
 /// neighbouring bytes, for pairs that are put together anyway.
 enum class pair_order { memory, split };
@@ -158,6 +166,20 @@ template <pair_order Order>
     split_bytes<Order>(even, odd);
     return (even >> 4) + odd;
   }
+}
+
+/// The codes of two columns of 8 values: rows of two neighbours each, a row a word.
+__device__ __forceinline__ void codes_of_columns(thresholds const& from, std::uint32_t const* rows,
+                                                 std::uint32_t (&codes)[2]) {
+  // Of two rows, two apart, each code in the upper half of its byte, its sign where that of the row is.
+  auto const signed_codes = [&](int i) {
+    return codes_of_two_pairs(from, rows[i], rows[i + 2]) * 16 +
+           (__byte_perm(rows[i], rows[i + 2], 0x7351) & 0x8080'8080u);
+  };
+  std::uint32_t const front = (signed_codes(0) >> 4) + signed_codes(1),
+                      back = (signed_codes(4) >> 4) + signed_codes(5);
+  codes[0] = __byte_perm(front, back, 0x5410);
+  codes[1] = __byte_perm(front, back, 0x7632);
 }
 
 }  // namespace nibble::device::detail

@@ -2,15 +2,10 @@
 // The blocks of a tile in shared memory, along its rows and along its columns.
 #pragma once
 
-#include "nibble/device/pairs.cuh"
+#include "nibble/device/pair_blocks.cuh"
 #include "nibble/device/turn_codes.cuh"
 
 namespace nibble::device::detail {
-
-/// A number in a register: nvcc would rather find it again, in 64 bits, for each block.
-[[nodiscard]] __device__ __forceinline__ int kept(int number) {
-  return __shfl_sync(0xFFFF'FFFFu, number, static_cast<int>(threadIdx.x) % 32);
-}
 
 /// Notes the square tile of a block, number `square` from the left and the top, and its amax.
 template <class Quantizer, class Place>
@@ -78,109 +73,25 @@ template <class T, class Quantizer, class Place>
   }
 }
 
-/// The tile's blocks along its rows: a warp takes 32 rows of 4 blocks, lane l row l % 8 of 8 and block
-/// l / 8 of 4 at a time, so that the codes of a row leave in 32 bytes. If Keep, they stay in the tile too.
+/// The tile's blocks along its rows: a warp takes 16 rows, lane l row l / 8 of 4 and block l % 8 at a time, so
+/// that the codes of a row leave in 64 bytes: the cache has few requests to spare. If Keep, they stay in the
+/// tile too.
 template <class T, bool Keep, class Quantizer, bool Decoded>
 __device__ __forceinline__ void encode_rows(uint4* tile, tile_encoder<Quantizer> const& encoder,
                                             side_memory<Quantizer>& memory,
                                             tile_place<Decoded> const& place,
                                             float const* largest) {
-  int const lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
-  block_place<Decoded> at(place, warp / 2 * 32 + lane % 8, warp % 2 * 4 + lane / 8);
-  int const rows = kept(place.blocks > at.block ? place.rows : 0);
+  unsigned const lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  block_place<Decoded> at(place, warp * 16 + lane / 8, lane % 8);
+  if (at.block >= place.blocks || at.row >= place.rows) return;
 #pragma unroll 1
-  for (int i = 0; i < 4; ++i, at.move(place, 8)) {
-    if (at.row >= rows) break;
-    note_square<Quantizer>(at, at.row / 16 * blocks_per_edge + at.block, largest);
-    std::uint64_t const codes = encode_row_block<T>(tile, encoder, memory, at);
-    store_block(at, codes, memory.scales[at.row][at.block]);
-    if constexpr (Keep) keep_codes<T>(tile, at, codes);
-  }
-}
-
-/// The codes of column `half` of 16 words of two bf16 each: turned into pairs and transformed if need be.
-/// again(values): the column once more, for the rare cases.
-template <class Quantizer, class Place, class Again>
-[[nodiscard]] __device__ __forceinline__ std::uint64_t encode_column_of_pairs(
-    std::uint32_t const (&words)[16], int half, tile_encoder<Quantizer> const& encoder,
-    side_memory<Quantizer>& memory, Place const& at, Again const& again) {
-  constexpr auto order = pair_order::split;
-  std::uint32_t pairs[8];
-  if constexpr (Quantizer::transform_type::size == 1) {
-    for (int i = 0; i < 8; ++i) {
-      pairs[i] = __byte_perm(words[low_of<order>(i)], words[high_of<order>(i)],
-                             half == 0 ? 0x5410 : 0x7632);
-    }
-    return encode_block_of_pairs<order>(pairs, encoder, memory, at, again);
-  } else {
-    float values[16];
-    for (int k = 0; k < 16; ++k) {
-      float both[2];
-      widen<bf16>(words[k], both);
-      values[k] = both[half];
-    }
-    hadamard_to_pairs<order>(values, pairs);
-    return encode_pairs<order>(encoder, pairs, at.position, memory.scales[at.row][at.block], again);
-  }
-}
-
-/// The tile's blocks along its columns: a thread takes the columns of one word, so that two-byte
-/// values come in pairs, and lane l columns l % 8 of 8 and block l / 8 of 4.
-template <class T, class Quantizer, bool Decoded>
-__device__ __forceinline__ void encode_columns(uint4 const* tile,
-                                               tile_encoder<Quantizer> const& encoder,
-                                               side_memory<Quantizer>& memory,
-                                               tile_place<Decoded> const& place,
-                                               float const* largest) {
-  constexpr int together = 4 / static_cast<int>(sizeof(T));
-  int const lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
-  int const rows = kept(place.rows), blocks = kept(place.blocks);
-#pragma unroll 1
-  for (int i = 0; i < 4 / together; ++i) {
-    int const word = (i / 2 * 8 + warp) * 8 + lane % 8, block = i % 2 * 4 + lane / 8;
-    if (word * together >= rows || block >= blocks) continue;
-    block_place<Decoded> at(place, word * together, block);
-    // chunk_place in steps: of row k of the block only k and its last three bits count.
-    constexpr int chunks_per_row = tile_edge * static_cast<int>(sizeof(T)) / 16;
-    auto const* const first =
-        reinterpret_cast<std::uint32_t const*>(tile + 16 * chunks_per_row * block) + word % 4;
-    int const chunk = chunk_place<T>(16 * block, word / 4) - 16 * chunks_per_row * block;
-    auto const load = [&](int k) { return first[4 * (chunk ^ (k & 7)) + 4 * chunks_per_row * k]; };
-    auto const note = [&] {
-      note_square<Quantizer>(at, block * blocks_per_edge + at.row / 16, largest);
-    };
-    if constexpr (std::is_same_v<T, bf16> && takes_pairs<Quantizer>) {
-      std::uint32_t words[16];
-      for (int k = 0; k < 16; ++k) {
-        words[k] = load(k) ^ signs_of_both(encoder.policies().transform, k);
-      }
+  for (int pair = 0; pair < 2; ++pair) {
 #pragma unroll
-      for (int c = 0; c < 2; ++c, at.move(place, 1)) {
-        note();
-        std::uint64_t const codes =
-            encode_column_of_pairs(words, c, encoder, memory, at, [&](float(&values)[16]) {
-              for (int k = 0; k < 16; ++k) {
-                float both[2];
-                widen<bf16>(load(k), both);
-                values[k] = both[c];
-              }
-              encoder.transform(values);
-            });
-        store_block(at, codes, memory.scales[at.row][at.block]);
-      }
-    } else {
-      float values[std::size_t{together}][16];
-      for (int k = 0; k < 16; ++k) {
-        float found[std::size_t{together}];
-        widen<T>(load(k), found);
-        for (int c = 0; c < together; ++c) values[c][k] = found[c];
-      }
-#pragma unroll
-      for (int c = 0; c < together; ++c, at.move(place, 1)) {
-        note();
-        std::uint64_t const codes = encode_block(values[c], encoder, memory, at);
-        store_block(at, codes, memory.scales[at.row][at.block]);
-      }
+    for (int half = 0; half < 2; ++half, at.move(place, 4)) {
+      note_square<Quantizer>(at, at.row / 16 * blocks_per_edge + at.block, largest);
+      std::uint64_t const codes = encode_row_block<T>(tile, encoder, memory, at);
+      store_block(at, codes, memory.scales[at.row][at.block]);
+      if constexpr (Keep) keep_codes<T>(tile, at, codes);
     }
   }
 }

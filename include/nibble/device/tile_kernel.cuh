@@ -4,8 +4,12 @@
 
 #include <cuda_pipeline_primitives.h>
 
+#include <algorithm>
+
 #include "nibble/device/output.cuh"
-#include "nibble/device/tile_blocks.cuh"
+#include "nibble/device/square_rows.cuh"
+#include "nibble/device/tile_columns.cuh"
+#include "nibble/device/tile_order.cuh"
 
 namespace nibble::device::detail {
 
@@ -16,7 +20,7 @@ inline constexpr int tile_stages = sizeof(T) == 2 ? 2 : 1;
 /// All shared memory of a CTA.
 template <class T, class Rows, class Columns>
 struct tile_memory {
-  uint4 tile[std::size_t{tile_stages<T>}][tile_edge * tile_edge * sizeof(T) / 16];
+  uint4 tile[std::size_t{tile_stages<T>}][std::size_t{tile_edge * chunks_per_row<T>}];
   side_memory<Rows> rows;
   side_memory<Columns> columns;
   float largest[64], amaxes[64];
@@ -30,7 +34,7 @@ __device__ __forceinline__ auto encoder_for(Quantizer const& q, Out const& out,
     return no_side{};
   } else {
     return tile_encoder<Quantizer>(
-        q, Quantizer::outer::shares == tensor_scale::granularity::none ? 0.0f : out.amax(0, 0),
+        q, Quantizer::outer::shares == tensor_scale::granularity::none ? 0.0f : out.amax(),
         memory.table);
   }
 }
@@ -41,20 +45,18 @@ template <class T>
 __device__ __forceinline__ void start_tile(T const* in, matrix_index pitch, int rows, int columns,
                                            uint4* tile) {
   constexpr int per_chunk = 16 / static_cast<int>(sizeof(T)),
-                chunks_per_row = tile_edge / per_chunk,
-                rows_at_once = threads_per_block / chunks_per_row;
-  int const chunk = static_cast<int>(threadIdx.x) % chunks_per_row;
-  int const row = static_cast<int>(threadIdx.x) / chunks_per_row;
-  T const* from = in + row * pitch + chunk * per_chunk;
+                rows_at_once = threads_per_block / chunks_per_row<T>;
+  unsigned const first_chunk = threadIdx.x % unsigned{chunks_per_row<T>};
+  unsigned const first_row = threadIdx.x / unsigned{chunks_per_row<T>};
+  int const chunk = static_cast<int>(first_chunk), row = static_cast<int>(first_row);
+  T const* from = in + (first_row * pitch + first_chunk * unsigned{per_chunk});
   if (rows == tile_edge && columns == tile_edge) {
-    // chunk_place of row + first, of which only the part of `first` changes.
-    static_assert(rows_at_once % 8 == 0 && rows_at_once <= 16);
-    int const place = chunk ^ (row & 7);
-    uint4* const below = tile + row * chunks_per_row;
+    // chunk_place of row + first: each 16 rows further down another chunk.
+    static_assert(rows_at_once <= 16 && 16 % rows_at_once == 0);
+    int const place = chunk_place<T>(row, chunk);
 #pragma unroll
     for (int first = 0; first < tile_edge; first += rows_at_once, from += rows_at_once * pitch) {
-      __pipeline_memcpy_async(below + first * chunks_per_row + (place ^ (first >> 4 & 3) << 1),
-                              from, 16);
+      __pipeline_memcpy_async(tile + ((place ^ first >> 4) + first * chunks_per_row<T>), from, 16);
     }
   } else if (chunk * per_chunk < columns) {
 #pragma unroll 1
@@ -65,63 +67,28 @@ __device__ __forceinline__ void start_tile(T const* in, matrix_index pitch, int 
   __pipeline_commit();
 }
 
-/// Division by a number that stays the same, as a product and a shift.
-///
-/// rule    with s the bits that the divisor minus 1 takes and m = floor(2^32 (2^s - divisor) / divisor) + 1,
-///         a quotient is (m n / 2^32 + n) / 2^s; m and the sum fit 32 bits.
-/// errors  divisor and dividends from 1, or 0, to 2^31 - 1.
-/// source  Granlund and Montgomery, Division by invariant integers using multiplication (1994).
-struct steady_divisor {
-  std::uint32_t value, factor, shift;
-
-  __device__ __forceinline__ explicit steady_divisor(std::uint32_t divisor)
-      : value(divisor), shift(static_cast<std::uint32_t>(nibble::detail::bit_width(divisor - 1))) {
-    factor = static_cast<std::uint32_t>(
-        ((std::uint64_t{1} << shift) - divisor) * (std::uint64_t{1} << 32) / divisor + 1);
-  }
-  [[nodiscard]] __device__ __forceinline__ std::uint32_t divide(std::uint32_t dividend) const {
-    return (static_cast<std::uint32_t>(std::uint64_t{factor} * dividend >> 32) + dividend) >> shift;
-  }
-};
-
-/// The order in which tiles are taken: 8 below each other first, so that what they write side by side
-/// meets in the cache. In 32 bits, which the launcher makes sure of.
-struct tile_order {
-  static constexpr std::uint32_t together = 8;
-  std::uint32_t across, down, count;
-  steady_divisor band_size;
-
-  __device__ __forceinline__ tile_order(matrix_index rows, matrix_index columns)
-      : across(static_cast<std::uint32_t>((columns + tile_edge - 1) / tile_edge)),
-        down(static_cast<std::uint32_t>((rows + tile_edge - 1) / tile_edge)),
-        count(across * down),
-        band_size(across * together) {}
-
-  /// The first row and column of tile t.
-  struct corner {
-    matrix_index row, column;
-  };
-  [[nodiscard]] __device__ __forceinline__ corner first_of(std::uint32_t t) const {
-    std::uint32_t const band = band_size.divide(t), rest = t - band * band_size.value;
-    std::uint32_t const height = min(together, down - band * together);
-    std::uint32_t const column = height == together ? rest / together : rest / height;
-    std::uint32_t const row = rest - column * height;
-    return {matrix_index{band * together + row} * tile_edge, matrix_index{column} * tile_edge};
-  }
-};
-
 /// Tiles of 128x128, a CTA at a time.
 template <class T, class Rows, class RowsOut, class Columns, class ColumnsOut>
 __global__ void __launch_bounds__(threads_per_block, 3)
-    quantize_tiles_both(T const* in, matrix_index pitch, matrix_index rows, matrix_index columns,
-                        Rows q_rows, RowsOut rows_out, Columns q_columns, ColumnsOut columns_out) {
+    quantize_tiles_both(T const* in, matrix_index pitch, tile_order order, Rows q_rows,
+                        tile_output<RowsOut> rows_out, Columns q_columns,
+                        tile_output<ColumnsOut> columns_out) {
   constexpr bool has_rows = !std::is_same_v<Rows, no_side>,
                  has_columns = !std::is_same_v<Columns, no_side>,
                  has_squares = has_square_tiles<Rows> || has_square_tiles<Columns>,
                  may_turn = makes_same_codes<Rows, Columns> && !is_decoded<RowsOut> &&
                             !is_decoded<ColumnsOut>;
   extern __shared__ uint4 raw[];
-  auto& memory = *reinterpret_cast<tile_memory<T, Rows, Columns>*>(raw);
+  auto& memory = kept_shared(*reinterpret_cast<tile_memory<T, Rows, Columns>*>(raw));
+
+  // While tables are filled and tiles encoded, the next tile is on its way, where there is room for it.
+  auto const start = [&](tile_order::place const& at, int buffer) {
+    start_tile(in + at.row * pitch + at.column, pitch, at.rows, at.columns, memory.tile[buffer]);
+  };
+  int buffer = 0;
+  auto here = order.of(blockIdx.x), next = here;
+  start(here, 0);
+
   auto const row_encoder = encoder_for(q_rows, rows_out, memory.rows);
   auto const column_encoder = encoder_for(q_columns, columns_out, memory.columns);
   if constexpr (has_rows) fill_tables(row_encoder);
@@ -131,24 +98,13 @@ __global__ void __launch_bounds__(threads_per_block, 3)
   bool has_same_codes = false;
   if constexpr (may_turn) {
     has_same_codes = Rows::outer::shares == tensor_scale::granularity::none ||
-                     arch::equal(rows_out.amax(0, 0), columns_out.amax(0, 0));
+                     arch::equal(rows_out.amax(), columns_out.amax());
   }
 
-  // While a tile is encoded, the next is on its way, where there is room for it.
-  tile_order const order(rows, columns);
-  auto const start = [&](tile_order::corner at, int buffer) {
-    start_tile(in + at.row * pitch + at.column, pitch,
-               static_cast<int>(min(matrix_index{tile_edge}, rows - at.row)),
-               static_cast<int>(min(matrix_index{tile_edge}, columns - at.column)),
-               memory.tile[buffer]);
-  };
-  int buffer = 0;
-  auto here = order.first_of(blockIdx.x), next = here;
-  start(here, 0);
   for (std::uint32_t t = blockIdx.x; t < order.count; t += gridDim.x, here = next) {
     bool const has_next = t + gridDim.x < order.count;
     if (has_next) {
-      next = order.first_of(t + gridDim.x);
+      next = order.of(t + gridDim.x);
       if constexpr (tile_stages<T> == 2) start(next, buffer ^ 1);
     }
     if (has_next && tile_stages<T> == 2) {
@@ -159,8 +115,9 @@ __global__ void __launch_bounds__(threads_per_block, 3)
     __syncthreads();
     uint4* const tile = memory.tile[buffer];
     buffer ^= tile_stages<T> - 1;
-    auto const [first_row, first_column] = here;
-    if constexpr (has_squares) {
+    auto const [first_row, first_column, rows_inside, columns_inside] = here;
+    int const blocks_down = rows_inside >> 4, blocks_across = columns_inside >> 4;
+    if (has_squares && !(finds_squares<T, Rows>() && has_same_codes)) {
       find_tile_amaxes<T>(tile, memory.largest, memory.amaxes);
       __syncthreads();
       if constexpr (has_square_tiles<Rows>) choose_tiles(row_encoder, memory.rows, memory.amaxes);
@@ -172,14 +129,18 @@ __global__ void __launch_bounds__(threads_per_block, 3)
     bool is_done = false;
     if constexpr (may_turn) {
       if (has_same_codes) {
-        encode_rows<T, true>(
-            tile, row_encoder, memory.rows,
-            tile_place<is_decoded<RowsOut>>(rows_out, first_row, first_column / 16),
-            memory.largest);
+        tile_place<false> const place(rows_out.codes, first_row, first_column / 16, rows_inside,
+                                      blocks_across);
+        if constexpr (finds_squares<T, Rows>()) {
+          encode_square_rows<Rows>(tile, row_encoder, memory.rows, place);
+        } else {
+          encode_rows<T, true>(tile, row_encoder, memory.rows, place, memory.largest);
+        }
         __syncthreads();
         turn_codes<T>(
             tile, memory.rows, memory.columns,
-            tile_place<is_decoded<ColumnsOut>>(columns_out, first_column, first_row / 16));
+            tile_place<is_decoded<ColumnsOut>>(columns_out.codes, first_column, first_row / 16,
+                                               columns_inside, blocks_down));
         is_done = true;
       }
     }
@@ -187,13 +148,15 @@ __global__ void __launch_bounds__(threads_per_block, 3)
       if constexpr (has_rows) {
         encode_rows<T, false>(
             tile, row_encoder, memory.rows,
-            tile_place<is_decoded<RowsOut>>(rows_out, first_row, first_column / 16),
+            tile_place<is_decoded<RowsOut>>(rows_out.codes, first_row, first_column / 16,
+                                            rows_inside, blocks_across),
             memory.largest);
       }
       if constexpr (has_columns) {
         encode_columns<T>(
             tile, column_encoder, memory.columns,
-            tile_place<is_decoded<ColumnsOut>>(columns_out, first_column, first_row / 16),
+            tile_place<is_decoded<ColumnsOut>>(columns_out.codes, first_column, first_row / 16,
+                                               columns_inside, blocks_down),
             memory.largest);
       }
     }
@@ -202,12 +165,12 @@ __global__ void __launch_bounds__(threads_per_block, 3)
       if (has_next) start(next, 0);
     }
     if constexpr (has_rows && !is_decoded<RowsOut>) {
-      store_scales(memory.rows.scales, rows_out, first_row, first_column / 16,
-                   static_cast<int>(threadIdx.x));
+      store_scales(memory.rows.scales, rows_out.scales, first_row, first_column / 16, rows_inside,
+                   blocks_across, threadIdx.x);
     }
     if constexpr (has_columns && !is_decoded<ColumnsOut>) {
-      store_scales(memory.columns.scales, columns_out, first_column, first_row / 16,
-                   threads_per_block - 1 - static_cast<int>(threadIdx.x));
+      store_scales(memory.columns.scales, columns_out.scales, first_column, first_row / 16,
+                   columns_inside, blocks_down, threads_per_block - 1 - threadIdx.x);
     }
   }
 }
@@ -237,12 +200,12 @@ status launch_tiles(cudaStream_t stream, In const& in, Rows const& q_rows, RowsO
                                                 bytes) != cudaSuccess) {
     return status::launch_failed;
   }
-  matrix_index const tiles = nibble::detail::ceil_div<matrix_index>(in.extent(0), tile_edge) *
-                             nibble::detail::ceil_div<matrix_index>(in.extent(1), tile_edge);
-  auto const grid = static_cast<unsigned>(tiles < 132 * 16 ? tiles : 132 * 16);
+  tile_order const order(in.extent(0), in.extent(1));
+  // Four tiles for each block of threads, which fills tables first; fewer where not all would be busy.
+  unsigned const grid = std::min(order.count, std::max(order.count / 4, 132u * 16));
   kernel<<<grid, threads_per_block, bytes, stream>>>(
-      in.data_handle(), static_cast<matrix_index>(in.stride(0)), in.extent(0), in.extent(1), rows,
-      rows_out, columns, columns_out);
+      in.data_handle(), static_cast<matrix_index>(in.stride(0)), order, rows,
+      tile_output<RowsOut>(rows_out), columns, tile_output<ColumnsOut>(columns_out));
   return cudaPeekAtLastError() == cudaSuccess ? status::success : status::launch_failed;
 }
 

@@ -3,7 +3,7 @@
 // is encoded and the other is the same nibbles in other places.
 #pragma once
 
-#include "nibble/device/tile128.cuh"
+#include "nibble/device/tile_output.cuh"
 
 namespace nibble::device::detail {
 
@@ -35,12 +35,16 @@ __device__ __forceinline__ void turn_nibbles(std::uint32_t (&words)[8]) {
   }
 }
 
-/// Keeps the codes of a block in the tile, where its values were.
+/// Where the codes of a block are kept, in the tile where its values were, in 8 bytes: of neighbouring rows, and
+/// of rows eight apart, in different halves of a chunk, so that what 16 lanes write or read is in different banks.
+template <class T>
+[[nodiscard]] __device__ __forceinline__ int kept_place(int row, int block) {
+  return 2 * chunk_place<T>(row, static_cast<int>(sizeof(T)) * block) + ((row ^ row >> 3) & 1);
+}
 template <class T>
 __device__ __forceinline__ void keep_codes(uint4* tile, block_place<false> const& at,
                                            std::uint64_t codes) {
-  *reinterpret_cast<std::uint64_t*>(
-      tile + chunk_place<T>(at.row, static_cast<int>(sizeof(T)) * at.block)) = codes;
+  reinterpret_cast<std::uint64_t*>(tile)[kept_place<T>(at.row, at.block)] = codes;
 }
 
 /// Writes the codes that keep_codes kept as those of the tile's columns, and notes their scales; a thread
@@ -56,10 +60,8 @@ __device__ __forceinline__ void turn_codes(uint4 const* tile, side_memory<Quanti
   int const block = first / 16, half = column / 8 % 2;
   if (column < place.rows && block < place.blocks) {
     std::uint32_t words[8];
-    for (int i = 0; i < 8; ++i) {
-      words[i] = reinterpret_cast<std::uint32_t const*>(
-          tile + chunk_place<T>(first + i, static_cast<int>(sizeof(T)) * (column / 16)))[half];
-    }
+    auto const* const kept = reinterpret_cast<std::uint32_t const*>(tile) + half;
+    for (int i = 0; i < 8; ++i) words[i] = kept[2 * kept_place<T>(first + i, column / 16)];
     turn_nibbles(words);
     std::uint8_t* codes = place.first + column * place.pitch + first / 2;
     for (int i = 0; i < 8; ++i, codes += place.pitch) {

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// The order of tiles takes each once and knows how much of it is inside.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include <nibble/device/tile_order.cuh>
+
+#include "support/device_memory.cuh"
+
+namespace {
+
+using nibble::matrix_index;
+namespace kernels = nibble::device::detail;
+
+__global__ void corners(kernels::tile_order order, matrix_index rows, matrix_index columns,
+                        matrix_index* out) {
+  matrix_index const across = (columns + 127) / 128;
+  for (std::uint32_t t = threadIdx.x; t < order.count; t += blockDim.x) {
+    auto const at = order.of(t);
+    bool const is_right = at.row % 128 == 0 && at.column % 128 == 0 &&
+                          at.rows == min(matrix_index{128}, rows - at.row) &&
+                          at.columns == min(matrix_index{128}, columns - at.column);
+    out[t] = is_right ? at.row / 128 * across + at.column / 128 : -1;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("every tile has its turn, once") {
+  if (!fixture::has_device()) return;
+  for (auto const& [rows, columns] : {std::pair<matrix_index, matrix_index>{16, 16},
+                                      {1024, 640},
+                                      {1152, 2048},
+                                      {4000, 144},
+                                      {128, 10000}}) {
+    auto const count = static_cast<std::size_t>((rows + 127) / 128 * ((columns + 127) / 128));
+    fixture::device_vector<matrix_index> out(count, -2);
+    corners<<<1, 256>>>(kernels::tile_order(rows, columns), rows, columns, out.data());
+    REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+    auto seen = fixture::copied(out);
+    std::sort(seen.begin(), seen.end());
+    for (std::size_t i = 0; i < count; ++i) REQUIRE(seen[i] == static_cast<matrix_index>(i));
+  }
+}
