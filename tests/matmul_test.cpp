@@ -216,9 +216,7 @@ TEST_CASE("three hundred exact products equal 128-bit integers, rounded once, to
     matrix_index const n = dimension(20);
     matrix_index const k = shape % 11 == 0 ? 0 : dimension(shape % 10 == 0 ? 2500 : 130);
     std::vector<float> bias(20);
-    for (std::size_t j = 0; j != bias.size(); ++j) {
-      bias[j] = static_cast<float>(random.below(100)) / 7;
-    }
+    for (float& each : bias) each = static_cast<float>(random.below(100)) / 7;
     epilogue const e{shape % 3 == 0 ? 1.0f : 1.3f, shape % 4 == 0 ? 0.7f : 0.0f,
                      shape % 5 == 0 ? bias.data() : nullptr};
     auto const seed = static_cast<std::uint64_t>(shape);

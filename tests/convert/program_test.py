@@ -125,7 +125,7 @@ def hostile(program, folder):
     check(not list(folder.glob("out.safetensors.*")), "a failure leaves nothing beside it")
 
 
-def bounded(program, folder):
+def bounded(program, folder, is_sanitized):
     """Four tensors of 32 MiB: memory must hold one of them, not all, and Ctrl-C leaves nothing."""
     source, out = folder / "large.safetensors", folder / "large.out.safetensors"
     block = weights(64, 1024, 5) * 128
@@ -142,7 +142,8 @@ def bounded(program, folder):
     least = peak("--help")
     most = peak("--threads", "2", source, out)
     print(f"{source.stat().st_size >> 20} MiB in, {most - least:.0f} MiB of memory above an idle program")
-    check(20 < most - least < 60, f"memory holds one tensor of 32 MiB: {most - least:.0f} MiB")
+    if not is_sanitized:  # a sanitizer keeps what is freed for a while
+        check(20 < most - least < 60, f"memory holds one tensor of 32 MiB: {most - least:.0f} MiB")
     out.write_bytes(b"what was there")
     child = subprocess.Popen([program, "--threads", "1", str(source), str(out)], stdout=subprocess.DEVNULL,
                              stderr=subprocess.DEVNULL)
@@ -154,15 +155,15 @@ def bounded(program, folder):
     check(child.returncode == 0 or out.read_bytes() == b"what was there", "Ctrl-C leaves what was there")
 
 
-def main(program):
+def main(program, is_sanitized):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         round_trip(program, folder)
         hostile(program, folder)
-        bounded(program, folder)
+        bounded(program, folder, is_sanitized)
     print("\n".join(problems) or "all good")
     return 1 if problems else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1], is_sanitized="--sanitized" in sys.argv))
