@@ -125,10 +125,11 @@ bool has_room(CUkern_st const& kernel, std::size_t dynamic_bytes) {
 
 cudaError_t check(CUkern_st const& kernel, launch_shape const& shape) {
   auto const& [grid, block, cluster, shared] = shape;
-  if (count(grid) == 0 || count(block) == 0) return cudaErrorInvalidConfiguration;
-  if (grid.x > 0x7FFF'FFFF || grid.y > 65'535 || grid.z > 65'535)
-    return cudaErrorInvalidConfiguration;
-  if (block.z > 64 || count(block) > 1024) return cudaErrorInvalidConfiguration;
+  // Such launches have the same error on an H200 with CUDA 13.0, where the manual has cudaErrorInvalidConfiguration.
+  bool const is_grid =
+      count(grid) != 0 && grid.x <= 0x7FFF'FFFF && grid.y <= 65'535 && grid.z <= 65'535;
+  bool const is_block = count(block) != 0 && block.z <= 64 && count(block) <= 1024;
+  if (!is_grid || !is_block) return cudaErrorInvalidValue;
   bool const divides = count(cluster) != 0 && grid.x % cluster.x == 0 && grid.y % cluster.y == 0 &&
                        grid.z % cluster.z == 0;
   if (!divides || count(cluster) > 8) return cudaErrorInvalidClusterSize;

@@ -107,7 +107,6 @@ constexpr name_of names[] = {
     {cudaSuccess, "cudaSuccess"},
     {cudaErrorInvalidValue, "cudaErrorInvalidValue"},
     {cudaErrorMemoryAllocation, "cudaErrorMemoryAllocation"},
-    {cudaErrorInvalidConfiguration, "cudaErrorInvalidConfiguration"},
     {cudaErrorInvalidDeviceFunction, "cudaErrorInvalidDeviceFunction"},
     {cudaErrorInvalidDevice, "cudaErrorInvalidDevice"},
     {cudaErrorInvalidPtx, "cudaErrorInvalidPtx"},

@@ -35,6 +35,10 @@ cudaError_t launched(dim3 grid, dim3 block, std::size_t shared_bytes = 0) {
   reverse<<<grid, block, shared_bytes>>>(nullptr);
   return cudaGetLastError();
 }
+/// What a launch of a wrong shape gives: the first on an H200 with CUDA 13.0 and driver 580, the second by the manual.
+bool is_refused(cudaError_t error) {
+  return error == cudaErrorInvalidValue || error == cudaErrorInvalidConfiguration;
+}
 
 std::vector<int> counted(int size) {
   std::vector<int> values;
@@ -46,11 +50,11 @@ std::vector<int> counted(int size) {
 
 TEST_CASE("a launch of no threads, of too many, or of too much shared memory is refused") {
   if (!fixture::has_device()) return;
-  CHECK(launched(0, 32) == cudaErrorInvalidConfiguration);
-  CHECK(launched(1, 0) == cudaErrorInvalidConfiguration);
-  CHECK(launched(1, 1025) == cudaErrorInvalidConfiguration);
-  CHECK(launched(1, dim3(1, 1, 65)) == cudaErrorInvalidConfiguration);
-  CHECK(launched(dim3(1, 65'536), 32) == cudaErrorInvalidConfiguration);
+  CHECK(is_refused(launched(0, 32)));
+  CHECK(is_refused(launched(1, 0)));
+  CHECK(is_refused(launched(1, 1025)));
+  CHECK(is_refused(launched(1, dim3(1, 1, 65))));
+  CHECK(is_refused(launched(dim3(1, 65'536), 32)));
   CHECK(launched(1, 32, 48 * 1024 + 1) == cudaErrorInvalidValue);
   CHECK(cudaDeviceSynchronize() == cudaSuccess);
 }
@@ -59,8 +63,8 @@ TEST_CASE("the last error stays until it is asked for, and looking at it does no
   if (!fixture::has_device()) return;
   reverse<<<1, 2048>>>(nullptr);
   CHECK(cudaDeviceSynchronize() == cudaSuccess);
-  CHECK(cudaPeekAtLastError() == cudaErrorInvalidConfiguration);
-  CHECK(cudaGetLastError() == cudaErrorInvalidConfiguration);
+  CHECK(is_refused(cudaPeekAtLastError()));
+  CHECK(is_refused(cudaGetLastError()));
   CHECK(cudaGetLastError() == cudaSuccess);
 }
 
