@@ -141,8 +141,9 @@ std::vector<launch> all_launches(three_ways const& in, Quantizer const& q) {
         constexpr int bytes = sizeof(kernels::tile_memory<float, kernels::no_side, side_type>);
         CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes) ==
               cudaSuccess);
-        kernel<<<blocks, threads, bytes, on>>>(in.view(2).data_handle(), rows, columns, rows,
-                                               kernels::no_side{}, kernels::no_side{}, side, out);
+        kernel<<<blocks, threads, bytes, on>>>(
+            in.view(2).data_handle(), rows, kernels::tile_order(columns, rows), kernels::no_side{},
+            kernels::tile_output(kernels::no_side{}), side, kernels::tile_output(out));
       });
     }
   }
