@@ -39,7 +39,8 @@ constexpr bool each_agrees(std::uint32_t a, std::uint32_t b) {
          oracle::same(float_bits(arch::add(x, y)), oracle::ieee::add(a, b)) &&
          oracle::same(float_bits(arch::subtract(x, y)), oracle::ieee::subtract(a, b)) &&
          oracle::same(float_bits(arch::divide(x, y)), oracle::ieee::divide(a, b)) &&
-         oracle::same(float_bits(arch::minimum(x, y)), oracle::minimum(a, b));
+         oracle::same(float_bits(arch::minimum(x, y)), oracle::minimum(a, b)) &&
+         oracle::same(float_bits(arch::at_most(x, 448.0f)), oracle::minimum(a, float_bits(448.0f)));
 }
 
 // One row of the table for each constant expression, because compilers bound its steps.
@@ -63,7 +64,7 @@ static_assert(every_row_agrees(std::make_integer_sequence<std::uint32_t, count>{
 /// Rows worked out by the oracle, small enough to travel as a kernel argument.
 struct worked {
   struct row {
-    std::uint32_t a, b, product, sum, difference, quotient, smaller;
+    std::uint32_t a, b, product, sum, difference, quotient, smaller, limited;
   };
   static constexpr std::uint32_t size = 128;
   row rows[size];
@@ -78,7 +79,7 @@ struct worked {
     float const b = float_from_bits(r.b);
     return same(arch::multiply(a, b), r.product) && same(arch::add(a, b), r.sum) &&
            same(arch::subtract(a, b), r.difference) && same(arch::divide(a, b), r.quotient) &&
-           same(arch::minimum(a, b), r.smaller);
+           same(arch::minimum(a, b), r.smaller) && same(arch::at_most(a, 448.0f), r.limited);
   }
 };
 
@@ -90,7 +91,8 @@ worked::row work_out(std::uint32_t a, std::uint32_t b) {
           ieee::add(a, b),
           ieee::subtract(a, b),
           ieee::divide(a, b),
-          oracle::minimum(a, b)};
+          oracle::minimum(a, b),
+          oracle::minimum(a, float_bits(448.0f))};
 }
 
 }  // namespace

@@ -197,6 +197,14 @@ namespace constant {
   return less(b, a) ? b : a;
 }
 
+/// The smaller of a value and a limit above 0; NaN gives the limit.
+[[nodiscard]] NIBBLE_HD constexpr float at_most(float value, float limit) noexcept {
+#if NIBBLE_HAS_DEVICE
+  if (!detail::constant_evaluated()) return ptx::min_f32(value, limit);
+#endif
+  return minimum(value, limit);
+}
+
 #if defined(__clang__) && !defined(__NVCC__)
 #pragma float_control(pop)
 #endif

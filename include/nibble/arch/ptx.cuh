@@ -94,6 +94,14 @@ __device__ __forceinline__ float abs_f32(float a) {
   return d;
 }
 
+/// The smaller of a and b; a NaN loses against a number.
+/// rule    min.f32 d, a, b; of two zeros the negative one.
+__device__ __forceinline__ float min_f32(float a, float b) {
+  float d;
+  asm("min.f32 %0, %1, %2;" : "=f"(d) : "f"(a), "f"(b));
+  return d;
+}
+
 /// The larger of a and |b|; a NaN loses against a number.
 /// rule    abs.f32 t, b; max.f32 d, a, t;
 __device__ __forceinline__ float max_abs_f32(float a, float b) {
@@ -110,11 +118,19 @@ __device__ __forceinline__ float max_nan_abs_f32(float a, float b) {
   return d;
 }
 
-/// The larger of a and |b| in each half, bf16; NaN where either is NaN.
-/// rule    abs.bf16x2 t, b; max.NaN.bf16x2 d, a, t; sm_80 and up.
-__device__ __forceinline__ unsigned int max_nan_abs_bf16x2(unsigned int a, unsigned int b) {
+/// The larger of a and b in each half, bf16; NaN where either is NaN.
+/// rule    max.NaN.bf16x2 d, a, b; sm_80 and up.
+__device__ __forceinline__ unsigned int max_nan_bf16x2(unsigned int a, unsigned int b) {
   unsigned int d;
-  asm("{ .reg .b32 t; abs.bf16x2 t, %2; max.NaN.bf16x2 %0, %1, t; }" : "=r"(d) : "r"(a), "r"(b));
+  asm("max.NaN.bf16x2 %0, %1, %2;" : "=r"(d) : "r"(a), "r"(b));
+  return d;
+}
+
+/// a + |b| in each half, halves, rounded to nearest even.
+/// rule    abs.f16x2 t, b; add.rn.f16x2 d, a, t; one instruction. Subnormals are kept.
+__device__ __forceinline__ unsigned int add_rn_abs_f16x2(unsigned int a, unsigned int b) {
+  unsigned int d;
+  asm("{ .reg .b32 t; abs.f16x2 t, %2; add.rn.f16x2 %0, %1, t; }" : "=r"(d) : "r"(a), "r"(b));
   return d;
 }
 

@@ -102,8 +102,10 @@ template <class Out, class Quantizer>
   if (!is_inside) return true;
   thresholds const from = encoder.thresholds().of(chosen.scale.bits());
   for (int i = 0; i < 4; ++i) {
+    std::uint32_t magnitudes[4];
+    find_magnitudes(encoder, pairs[i], magnitudes);
     store_tile_part(out, first_row + 4 * i, column,
-                    codes_of_pairs<pair_order::memory>(from, pairs[i]), chosen.scale);
+                    codes_of_pairs<pair_order::memory>(from, pairs[i], magnitudes), chosen.scale);
   }
   return true;
 }

@@ -6,17 +6,35 @@
 
 namespace nibble::device::detail {
 
+/// The magnitudes of pairs, with the floor that thresholds ask for where the encoder has them.
+template <class Encoder, std::size_t Count>
+__device__ __forceinline__ void find_magnitudes([[maybe_unused]] Encoder const& encoder,
+                                                std::uint32_t const (&pairs)[Count],
+                                                std::uint32_t (&magnitudes)[Count]) {
+  if constexpr (by_thresholds<Encoder>()) {
+    std::uint32_t const floor = encoder.thresholds().floor();
+    for (std::size_t i = 0; i < Count; ++i) {
+      magnitudes[i] = arch::ptx::add_rn_abs_f16x2(floor, pairs[i]);
+    }
+  } else {
+    for (std::size_t i = 0; i < Count; ++i) magnitudes[i] = arch::ptx::abs_bf16x2(pairs[i]);
+  }
+}
+
 /// The codes of 16 values in pairs under a scale, by its thresholds, or times `factor` where there are
 /// none; see sixteen_encoder::plain_codes.
 template <pair_order Order, class Quantizer, bool WithThresholds>
 [[nodiscard]] __device__ __forceinline__ std::uint64_t plain_codes_of_pairs(
     sixteen_encoder<Quantizer, WithThresholds> const& encoder, std::uint32_t const (&pairs)[8],
+    [[maybe_unused]] std::uint32_t const (&magnitudes)[8],
     [[maybe_unused]] typename Quantizer::scale_type scale, [[maybe_unused]] float factor,
     [[maybe_unused]] std::uint64_t position) {
   if constexpr (by_thresholds<sixteen_encoder<Quantizer, WithThresholds>>()) {
     thresholds const from = encoder.thresholds().of(scale.bits());
     std::uint32_t words[2];
-    for (int w = 0; w < 2; ++w) words[w] = codes_of_pairs<Order>(from, pairs + 4 * w);
+    for (int w = 0; w < 2; ++w) {
+      words[w] = codes_of_pairs<Order>(from, pairs + 4 * w, magnitudes + 4 * w);
+    }
     return static_cast<std::uint64_t>(words[1]) << 32 | words[0];
   } else {
     float values[16];
@@ -39,6 +57,7 @@ template <class Quantizer, bool WithThresholds>
     [[maybe_unused]] typename Quantizer::scale_type scale, [[maybe_unused]] float factor,
     float largest) {
   if constexpr (by_thresholds<sixteen_encoder<Quantizer, WithThresholds>>()) {
+    // What the floor makes of zero is above the limit of the scale that zero gets: see are_zeros.
     return nibble::detail::float_bits(largest) < encoder.thresholds().limit_of(scale.bits());
   } else {
     return encoder.is_plain(factor, largest);
@@ -84,20 +103,36 @@ template <class Quantizer, bool WithThresholds>
   return encoder.slow_codes(values, made.encode, position);
 }
 
+/// Are the values that `mask` leaves of some pairs all zero?
+template <std::size_t Count>
+[[nodiscard]] __device__ __forceinline__ bool are_zeros(std::uint32_t const (&pairs)[Count],
+                                                        std::uint32_t mask) {
+  std::uint32_t any = 0;
+  for (std::uint32_t const pair : pairs) any |= pair;
+  return (any & mask & 0x7FFF'7FFFu) == 0;
+}
+
 /// One block of 1x16 in pairs, as choose_for_pairs takes them. again(values): the transformed values once
 /// more, for the rare cases.
 template <pair_order Order, class Quantizer, bool WithThresholds, class Again>
 [[nodiscard]] __device__ __forceinline__ std::uint64_t encode_pairs(
     sixteen_encoder<Quantizer, WithThresholds> const& encoder, std::uint32_t const (&pairs)[8],
     std::uint64_t position, typename Quantizer::scale_type& scale, Again const& again) {
+  std::uint32_t magnitudes[8];
+  find_magnitudes(encoder, pairs, magnitudes);
   chosen_pairs<Quantizer> made;
-  if (!choose_for_pairs(encoder, amax_of_pairs(pairs), made)) {
+  bool is_ordinary =
+      choose_for_pairs(encoder, larger_of_pair(largest_of_each(magnitudes)), made);
+  if constexpr (by_thresholds<sixteen_encoder<Quantizer, WithThresholds>>()) {
+    is_ordinary = is_ordinary || are_zeros(pairs, 0xFFFF'FFFFu);
+  }
+  if (!is_ordinary) {
     float values[16];
     again(values);
     return encode_slowly(encoder, values, position, scale);
   }
   scale = made.scale;
-  return plain_codes_of_pairs<Order>(encoder, pairs, made.scale, made.factor, position);
+  return plain_codes_of_pairs<Order>(encoder, pairs, magnitudes, made.scale, made.factor, position);
 }
 
 /// The codes of two blocks that lie across under two scales, by thresholds: of each row a word, an element of
@@ -105,13 +140,13 @@ template <pair_order Order, class Quantizer, bool WithThresholds, class Again>
 template <class Quantizer, bool WithThresholds>
 __device__ __forceinline__ void plain_codes_of_columns(
     sixteen_encoder<Quantizer, WithThresholds> const& encoder, std::uint32_t const (&rows)[16],
-    typename Quantizer::scale_type left, typename Quantizer::scale_type right,
-    std::uint64_t (&codes)[2]) {
+    std::uint32_t const (&magnitudes)[16], typename Quantizer::scale_type left,
+    typename Quantizer::scale_type right, std::uint64_t (&codes)[2]) {
   auto const table = encoder.thresholds();
   thresholds const from = of_halves(table.of(left.bits()), table.of(right.bits()));
   std::uint32_t upper[2], lower[2];
-  codes_of_columns(from, rows, upper);
-  codes_of_columns(from, rows + 8, lower);
+  codes_of_columns(from, rows, magnitudes, upper);
+  codes_of_columns(from, rows + 8, magnitudes + 8, lower);
   for (int c = 0; c < 2; ++c) codes[c] = static_cast<std::uint64_t>(lower[c]) << 32 | upper[c];
 }
 
@@ -122,11 +157,15 @@ template <class Quantizer, bool WithThresholds, class Again>
 __device__ __forceinline__ void encode_columns_of_pairs(
     sixteen_encoder<Quantizer, WithThresholds> const& encoder, std::uint32_t const (&rows)[16],
     typename Quantizer::scale_type (&scales)[2], std::uint64_t (&codes)[2], Again const& again) {
+  std::uint32_t magnitudes[16];
+  find_magnitudes(encoder, rows, magnitudes);
   float largest[2];
-  widen<bf16>(largest_of_each(rows), largest);
+  widen<bf16>(largest_of_each(magnitudes), largest);
   chosen_pairs<Quantizer> left, right;
-  bool const is_left = choose_for_pairs(encoder, largest[0], left),
-             is_right = choose_for_pairs(encoder, largest[1], right);
+  bool const is_left =
+      choose_for_pairs(encoder, largest[0], left) || are_zeros(rows, 0x0000'FFFFu);
+  bool const is_right =
+      choose_for_pairs(encoder, largest[1], right) || are_zeros(rows, 0xFFFF'0000u);
   if (!is_left || !is_right) {
     for (int c = 0; c < 2; ++c) {
       float values[16];
@@ -137,7 +176,7 @@ __device__ __forceinline__ void encode_columns_of_pairs(
   }
   scales[0] = left.scale;
   scales[1] = right.scale;
-  plain_codes_of_columns(encoder, rows, left.scale, right.scale, codes);
+  plain_codes_of_columns(encoder, rows, magnitudes, left.scale, right.scale, codes);
 }
 
 /// Can encode_row_of_pairs make a quantizer's blocks?

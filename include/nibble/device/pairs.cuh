@@ -42,7 +42,7 @@ __device__ __forceinline__ void fill_tables(
     sixteen_encoder<Quantizer, WithThresholds> const& encoder, unsigned thread = threadIdx.x) {
   encoder.fill_table(thread);
   if constexpr (by_thresholds<sixteen_encoder<Quantizer, WithThresholds>>()) {
-    encoder.thresholds().fill(Quantizer::transform_type::size > 1 ? 0.25f : 1.0f, thread);
+    encoder.fill_thresholds(Quantizer::transform_type::size > 1 ? 0.25f : 1.0f, thread);
   }
 }
 
@@ -70,15 +70,16 @@ template <class Transform>
   }
 }
 
-/// The larger magnitude of each half of some words, NaN where there is one.
+/// The larger of two magnitudes in either half, NaN where there is one.
 template <std::size_t Count>
 [[nodiscard]] __device__ __forceinline__ std::uint32_t largest_of_each(
-    std::uint32_t const (&pairs)[Count]) {
-  std::uint32_t largest[2]{};
-  for (std::size_t i = 0; i < Count; ++i) {
-    largest[i % 2] = arch::ptx::max_nan_abs_bf16x2(largest[i % 2], pairs[i]);
+    std::uint32_t const (&magnitudes)[Count]) {
+  // Two chains of two maxima at a time, which are one instruction.
+  std::uint32_t largest[2]{magnitudes[0], magnitudes[1]};
+  for (std::size_t i = 2; i < Count; ++i) {
+    largest[i / 2 % 2] = arch::ptx::max_nan_bf16x2(largest[i / 2 % 2], magnitudes[i]);
   }
-  return arch::ptx::max_nan_abs_bf16x2(largest[0], largest[1]);
+  return arch::ptx::max_nan_bf16x2(largest[0], largest[1]);
 }
 
 /// The larger of a pair of magnitudes, NaN if there is one.
@@ -90,7 +91,9 @@ template <std::size_t Count>
 
 /// The largest magnitude of 16 values, NaN if there is one.
 [[nodiscard]] __device__ __forceinline__ float amax_of_pairs(std::uint32_t const (&pairs)[8]) {
-  return larger_of_pair(largest_of_each(pairs));
+  std::uint32_t magnitudes[8];
+  for (int i = 0; i < 8; ++i) magnitudes[i] = arch::ptx::abs_bf16x2(pairs[i]);
+  return larger_of_pair(largest_of_each(magnitudes));
 }
 
 /// The sums and differences of a Hadamard transform of 16, in its order.

@@ -43,7 +43,7 @@ inline constexpr bool makes_sixteens =
 /// factor of each scale, so that no block costs a division.
 ///
 /// shape   table: table_size floats of shared memory, 16-byte aligned. fill_table is called by all
-///         threads, thresholds().fill behind it where codes are made of pairs, then __syncthreads; after
+///         threads, fill_thresholds behind it where codes are made of pairs, then __syncthreads; after
 ///         that any thread may encode.
 /// bits    those of Quantizer::encode.
 template <class Quantizer, bool WithThresholds = false>
@@ -85,6 +85,11 @@ class sixteen_encoder {
 
   [[nodiscard]] __device__ __forceinline__ detail::threshold_table<scale_count> thresholds() const {
     return {table_ + scale_count};
+  }
+  /// Fills them, of factors `share` times those of the scales.
+  __device__ __forceinline__ void fill_thresholds(float share, unsigned thread) const {
+    float const smallest = static_cast<float>(scale_type::from_bits(1));
+    thresholds().fill(share, scaling::encode_multiplier(smallest, factors_), thread);
   }
 
   /// The scale of a tile whose amax, NaN aside, is known.

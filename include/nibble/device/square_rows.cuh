@@ -53,10 +53,12 @@ __device__ __forceinline__ void encode_square_rows(uint4* tile,
   std::uint32_t pairs[4][8], both = 0;
   for (int r = 0; r < 4; ++r) {
     load_row_of_pairs<bf16>(tile, at.row + 4 * r, at.block, pairs[r]);
-    both = arch::ptx::max_nan_abs_bf16x2(both, largest_of_each(pairs[r]));
+    std::uint32_t magnitudes[8];
+    for (int i = 0; i < 8; ++i) magnitudes[i] = arch::ptx::abs_bf16x2(pairs[r][i]);
+    both = arch::ptx::max_nan_bf16x2(both, largest_of_each(magnitudes));
   }
   for (int const other : {8, 16}) {
-    both = arch::ptx::max_nan_abs_bf16x2(both, __shfl_xor_sync(among, both, other));
+    both = arch::ptx::max_nan_bf16x2(both, __shfl_xor_sync(among, both, other));
   }
   float const largest = larger_of_pair(both);
   auto const made = encoder.choose(largest);
@@ -64,7 +66,9 @@ __device__ __forceinline__ void encode_square_rows(uint4* tile,
   std::uint64_t codes[4];
   if (is_plain(encoder, made.scale, made.encode, largest)) {
     for (int r = 0; r < 4; ++r) {
-      codes[r] = plain_codes_of_pairs<pair_order::memory>(encoder, pairs[r], made.scale,
+      std::uint32_t magnitudes[8];
+      find_magnitudes(encoder, pairs[r], magnitudes);
+      codes[r] = plain_codes_of_pairs<pair_order::memory>(encoder, pairs[r], magnitudes, made.scale,
                                                           made.encode, at.position);
     }
   } else {

@@ -3,6 +3,7 @@
 // is the number of thresholds that a magnitude has passed, and magnitudes order like their bits.
 #pragma once
 
+#include "nibble/arch/ptx.cuh"
 #include "nibble/bf16.hpp"
 #include "nibble/device/nearest.cuh"
 #include "nibble/rounding/nearest_even.hpp"
@@ -12,6 +13,7 @@ namespace nibble::device::detail {
 /// The thresholds of one factor, in the units of twice a magnitude's bits: 256 to a binade. Each word
 /// holds its number twice, once for either half of a pair.
 ///
+/// shape   m and t[k] less than 127 binades apart, so that differences fit 16 bits: what floor_for is there for.
 /// rule    codes 1 and 2 begin at thresholds of their own; codes 3, 5 and 7 a binade after each other, and
 ///         codes 4, 6 and 8, since a product doubles with its value. So with m the doubled bits and t[k]
 ///         where code k begins, a code is, in units of 256, the whole part of
@@ -41,15 +43,30 @@ struct thresholds {
   return !arch::less(factor, 0x1p-120f) && arch::less(factor, 0x1p120f);
 }
 
+/// What is added to the bits of every magnitude as if they were those of a half, given the largest factor: so small that
+/// nothing near a threshold moves, and so large that zero comes to lie less than 120 binades below all thresholds.
+///
+/// rule    a binade of halves is eight of bf16, and 2^-12 of a half less than half its last place: the bits of the
+///         first threshold less 12 * 1024. 0 where that would be no normal half: thresholds are low then, too.
+[[nodiscard]] __device__ __forceinline__ std::uint32_t floor_for(float factor) {
+  if (!is_thresholded(factor)) return 0;
+  std::uint32_t const first = nibble::detail::float_bits(arch::divide(0.25f, factor)) >> 16;
+  return first < 13 * 1024 ? 0 : first - 12 * 1024;
+}
+
 /// The thresholds of a factor, and the bits of the float from which on codes must be made otherwise,
-/// because they saturate. Of a factor that has no thresholds: what makes zeros of zeros, all else
-/// otherwise.
-__device__ __forceinline__ void find_thresholds(float factor, thresholds& found,
-                                                std::uint32_t& limit) {
-  found = {0x8000'8000u, 0x8000'8000u, 0x8000'8000u, 0x8000'8000u};
-  limit = 1;
-  if (!is_thresholded(factor)) return;
+/// because they saturate. Of a factor that has no thresholds: what makes zeros of zeros, whose bits are
+/// `floor`, all else otherwise.
+__device__ __forceinline__ void find_thresholds(float factor, std::uint32_t floor,
+                                                thresholds& found, std::uint32_t& limit) {
   auto const twice = [](std::uint32_t number) { return (number & 0xFFFFu) * 0x0001'0001u; };
+  if (!is_thresholded(factor)) {
+    std::uint32_t const out_of_reach = 2 * (floor + 32 * 128);
+    found = {twice(256 - out_of_reach), twice(256 - out_of_reach), twice(512 - out_of_reach),
+             twice(512 - out_of_reach)};
+    limit = 1;
+    return;
+  }
   std::uint32_t const fourth = threshold_of(4, 1.75f, factor);
   found = {twice(256 - 2 * threshold_of(1, 0.25f, factor)),
            twice(256 - 2 * threshold_of(2, 0.75f, factor)),
@@ -63,18 +80,24 @@ __device__ __forceinline__ void find_thresholds(float factor, thresholds& found,
 ///         threads of a block, factor i having been written by thread i, and then __syncthreads.
 template <int Scales>
 struct threshold_table {
-  static constexpr int size = 5 * Scales;
+  static constexpr int size = 5 * Scales + 4;
 
   float* memory;
 
-  /// Of factors `share` times those in front.
-  __device__ __forceinline__ void fill(float share, unsigned thread) const {
+  /// Of factors `share` times those in front, of which `largest` is that of the smallest scale but 0.
+  __device__ __forceinline__ void fill(float share, float largest, unsigned thread) const {
+    std::uint32_t const floor = floor_for(arch::multiply(largest, share));
     for (unsigned i = thread; i < unsigned{Scales}; i += blockDim.x) {
       thresholds found;
-      find_thresholds(arch::multiply(memory[static_cast<int>(i) - Scales], share), found,
+      find_thresholds(arch::multiply(memory[static_cast<int>(i) - Scales], share), floor, found,
                       limits()[i]);
       reinterpret_cast<uint4*>(memory)[i] = {found.first, found.second, found.odd, found.even};
+      if (i == 0) reinterpret_cast<std::uint32_t*>(memory)[5 * Scales] = floor * 0x0001'0001u;
     }
+  }
+  /// Twice what floor_for says, as a pair.
+  [[nodiscard]] __device__ __forceinline__ std::uint32_t floor() const {
+    return reinterpret_cast<std::uint32_t const*>(memory)[5 * Scales];
   }
   [[nodiscard]] __device__ __forceinline__ thresholds of(std::uint32_t scale) const {
     uint4 const row = reinterpret_cast<uint4 const*>(memory)[scale];
@@ -91,17 +114,14 @@ struct threshold_table {
   }
 };
 
-/// Codes of four values in two pairs, each in a byte of its own: low, low, high, high.
+/// Codes of four values in two pairs of magnitudes, floor added, each in a byte of its own: low, low, high, high.
 [[nodiscard]] __device__ __forceinline__ std::uint32_t codes_of_two_pairs(thresholds const& from,
                                                                           std::uint32_t pair0,
                                                                           std::uint32_t pair1) {
-  // Two binades below the first threshold everything is the same, and differences fit 16 bits.
-  std::uint32_t const least = 0xFF00'FF00u - from.first;
   auto const steps = [](std::uint32_t m, std::uint32_t begin, std::uint32_t binades) {
     return __viaddmax_s16x2(m, binades, __viaddmin_s16x2_relu(m, begin, 0x0100'0100u));
   };
-  std::uint32_t const m0 = __viaddmax_u16x2(pair0, pair0, least),
-                      m1 = __viaddmax_u16x2(pair1, pair1, least);
+  std::uint32_t const m0 = pair0 * 2, m1 = pair1 * 2;
   return __byte_perm(steps(m0, from.first, from.odd), steps(m1, from.first, from.odd), 0x7351) +
          __byte_perm(steps(m0, from.second, from.even), steps(m1, from.second, from.even), 0x7351);
 }
@@ -149,17 +169,18 @@ template <pair_order Order = pair_order::memory>
   return (even >> 4 & 0x0808'0808u) | (odd & 0x8080'8080u);
 }
 
-/// The codes of 8 values in 4 pairs.
+/// The codes of 8 values in 4 pairs, whose magnitudes, floor added, are given too.
 template <pair_order Order>
-[[nodiscard]] __device__ __forceinline__ std::uint32_t codes_of_pairs(thresholds const& from,
-                                                                      std::uint32_t const* pairs) {
+[[nodiscard]] __device__ __forceinline__ std::uint32_t codes_of_pairs(
+    thresholds const& from, std::uint32_t const* pairs, std::uint32_t const* magnitudes) {
   if constexpr (Order == pair_order::split) {
-    return codes_of_two_pairs(from, pairs[0], pairs[1]) +
-           codes_of_two_pairs(from, pairs[2], pairs[3]) * 16 + signs_of_pairs<Order>(pairs);
+    return codes_of_two_pairs(from, magnitudes[0], magnitudes[1]) +
+           codes_of_two_pairs(from, magnitudes[2], magnitudes[3]) * 16 +
+           signs_of_pairs<Order>(pairs);
   } else {
     // A code in the upper half of its byte, its sign where that of the pair is.
     auto const signed_codes = [&](int i) {
-      return codes_of_two_pairs(from, pairs[i], pairs[i + 1]) * 16 +
+      return codes_of_two_pairs(from, magnitudes[i], magnitudes[i + 1]) * 16 +
              (__byte_perm(pairs[i], pairs[i + 1], 0x7351) & 0x8080'8080u);
     };
     std::uint32_t even = signed_codes(0), odd = signed_codes(2);
@@ -170,10 +191,11 @@ template <pair_order Order>
 
 /// The codes of two columns of 8 values: rows of two neighbours each, a row a word.
 __device__ __forceinline__ void codes_of_columns(thresholds const& from, std::uint32_t const* rows,
+                                                 std::uint32_t const* magnitudes,
                                                  std::uint32_t (&codes)[2]) {
   // Of two rows, two apart, each code in the upper half of its byte, its sign where that of the row is.
   auto const signed_codes = [&](int i) {
-    return codes_of_two_pairs(from, rows[i], rows[i + 2]) * 16 +
+    return codes_of_two_pairs(from, magnitudes[i], magnitudes[i + 2]) * 16 +
            (__byte_perm(rows[i], rows[i + 2], 0x7351) & 0x8080'8080u);
   };
   std::uint32_t const front = (signed_codes(0) >> 4) + signed_codes(1),

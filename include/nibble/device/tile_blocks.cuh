@@ -41,7 +41,9 @@ template <pair_order Order, class Quantizer, class Place, class Again>
     auto const scale = memory.tile_scale[at.square];
     memory.scales[at.row][at.block] = scale;
     if (is_plain(encoder, scale, encode, at.largest)) {
-      return plain_codes_of_pairs<Order>(encoder, pairs, scale, encode, at.position);
+      std::uint32_t magnitudes[8];
+      find_magnitudes(encoder, pairs, magnitudes);
+      return plain_codes_of_pairs<Order>(encoder, pairs, magnitudes, scale, encode, at.position);
     }
     float values[16];
     again(values);

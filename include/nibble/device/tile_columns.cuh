@@ -20,7 +20,9 @@ __device__ __forceinline__ void encode_two_columns(Load const& load,
     float const encode = memory.encode[at.square];
     for (int c = 0; c < 2; ++c) memory.scales[at.row + c][at.block] = scale;
     if (is_plain(encoder, scale, encode, at.largest)) {
-      return plain_codes_of_columns(encoder, rows, scale, scale, codes);
+      std::uint32_t magnitudes[16];
+      find_magnitudes(encoder, rows, magnitudes);
+      return plain_codes_of_columns(encoder, rows, magnitudes, scale, scale, codes);
     }
     for (int c = 0; c < 2; ++c) {
       float values[16];

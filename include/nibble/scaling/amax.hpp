@@ -55,7 +55,7 @@ struct amax {
       constexpr float reciprocal = arch::divide(1.0f, full);
       float const multiplier = arch::multiply(f.encode, reciprocal);
       float const ideal =
-          arch::minimum(arch::multiply(block_amax, multiplier), detail::largest_float);
+          arch::at_most(arch::multiply(block_amax, multiplier), detail::largest_float);
       auto const scale = [&] {
         if constexpr (std::is_same_v<ScaleRule, format::nearest_even> && Scale::format.has_zero) {
           return Scale(ideal);  // the number type's own conversion, which hardware may do
