@@ -16,6 +16,9 @@ using rounding::nearest_even;
 using bytes = rounding::stochastic<>;
 using hadamard = transform::hadamard<16, bf16>;
 using random_hadamard = transform::random_hadamard<16, bf16>;
+using wide_scales = quantizer<block<fp4_e2m1, ue5m3, 16>>;  // 2^34 apart
+static_assert(device::sixteen_encoder<quantizer<>, true>::has_thresholds &&
+              !device::sixteen_encoder<wide_scales, true>::has_thresholds);
 using four_or_six = quantizer<nvfp4_block, scaling::four_over_six<>>;
 static_assert(device::detail::takes_rows_of_pairs<four_or_six> &&
               !device::detail::takes_pairs<four_or_six>);
@@ -51,6 +54,7 @@ void check_blocks() {
     CHECK(different(made_of<nearest_even, random_hadamard>{}, amax) == 0);
     CHECK(different(made_of<bytes, transform::identity>{{}, {{1, 2}}}, amax) == 0);
     CHECK(different(made_of<bytes, random_hadamard>{{}, {{1, 2}}}, amax) == 0);
+    CHECK(different(wide_scales{}, amax) == 0);
     if constexpr (!WithThresholds) CHECK(different(four_or_six{}, amax) == 0);
   }
 }

@@ -63,8 +63,9 @@ class sixteen_encoder {
   static constexpr bool has_table =
       detail::has_encode_table<typename Quantizer::scaling_type> || is_four_or_six;
   /// Are codes of pairs made by thresholds? Worth their table where much is encoded for a value read.
-  static constexpr bool has_thresholds =
-      WithThresholds && has_table && !is_four_or_six && detail::is_nearest<rounding_type>;
+  static constexpr bool has_thresholds = WithThresholds && has_table && !is_four_or_six &&
+                                         detail::is_nearest<rounding_type> &&
+                                         detail::share_a_floor<scale_type>;
   static constexpr int scale_count = has_table ? (scale_type::format.is_signed ? 128 : 256) : 1;
   static constexpr int table_size =
       scale_count + (has_thresholds ? detail::threshold_table<scale_count>::size : 0);
@@ -122,12 +123,8 @@ class sixteen_encoder {
   /// Is there neither NaN nor a product that saturates beyond the next code, and can the short
   /// encoder take the factor?
   [[nodiscard]] __device__ __forceinline__ static bool is_plain(float encode, float largest) {
-    bool const is_below = detail::is_below_7(arch::multiply(largest, encode));
-    if constexpr (detail::draws_bytes<rounding_type>) {
-      return is_below && detail::leaves_room_for_halves(encode);
-    } else {
-      return is_below;
-    }
+    return detail::is_below_7(arch::multiply(largest, encode)) &&
+           (!detail::draws_bytes<rounding_type> || detail::leaves_room_for_halves(encode));
   }
 
   /// The same where is_plain. signs(0) and signs(1): the signs of 8 values each, as

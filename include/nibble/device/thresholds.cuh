@@ -6,6 +6,7 @@
 #include "nibble/arch/ptx.cuh"
 #include "nibble/bf16.hpp"
 #include "nibble/device/nearest.cuh"
+#include "nibble/numeric_limits.hpp"
 #include "nibble/rounding/nearest_even.hpp"
 
 namespace nibble::device::detail {
@@ -43,15 +44,22 @@ struct thresholds {
   return !arch::less(factor, 0x1p-120f) && arch::less(factor, 0x1p120f);
 }
 
+/// Does floor_for serve all scales but 0 at once: are they less than 2^20 apart?
+template <class Scale>
+inline constexpr bool share_a_floor = static_cast<float>(limits<Scale>::max()) <=
+                                      arch::multiply(static_cast<float>(Scale::from_bits(1)),
+                                                     0x1p20f);
+
 /// What is added to the bits of every magnitude as if they were those of a half, given the largest factor: so small that
-/// nothing near a threshold moves, and so large that zero comes to lie less than 120 binades below all thresholds.
+/// nothing near a threshold moves, and so large that zero comes to lie less than 127 binades below all thresholds.
 ///
-/// rule    a binade of halves is eight of bf16, and 2^-12 of a half less than half its last place: the bits of the
-///         first threshold less 12 * 1024. 0 where that would be no normal half: thresholds are low then, too.
+/// rule    a binade of halves is eight of bf16, and 2^-13 of a half less than half the last place of the one before it:
+///         the bits of the first threshold less 13 * 1024. 0 where there is no such number: thresholds are low then, too.
+/// errors  only factors of scales that share_a_floor.
 [[nodiscard]] __device__ __forceinline__ std::uint32_t floor_for(float factor) {
   if (!is_thresholded(factor)) return 0;
   std::uint32_t const first = nibble::detail::float_bits(arch::divide(0.25f, factor)) >> 16;
-  return first < 13 * 1024 ? 0 : first - 12 * 1024;
+  return first < 13 * 1024 ? 0 : first - 13 * 1024;
 }
 
 /// The thresholds of a factor, and the bits of the float from which on codes must be made otherwise,
