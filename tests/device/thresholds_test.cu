@@ -42,7 +42,8 @@ __global__ void compare(float const* factors, findings* found) {
     for (std::uint32_t i = 0; i < 2; ++i) {
       bool const is_below = (bits + i) << 16 < limit;
       float const product = nibble::arch::multiply(float_from_bits((bits + i) << 16), factor);
-      bool const should_be = detail::is_thresholded(factor) ? product < 7 : bits + i == 0;
+      bool const should_be = detail::is_thresholded(factor) ? product < 7 && bits + i < 0x7C00
+                                                            : bits + i == 0;
       wrong_limits += is_below != should_be;
       if (!is_below) continue;
       ++compared;

@@ -7,7 +7,6 @@
 #include "nibble/bf16.hpp"
 #include "nibble/device/nearest.cuh"
 #include "nibble/numeric_limits.hpp"
-#include "nibble/rounding/nearest_even.hpp"
 
 namespace nibble::device::detail {
 
@@ -24,18 +23,19 @@ struct thresholds {
   std::uint32_t first, second, odd, even;  // 256 - t[1], 256 - t[2], 512 - t[3], 512 - t[4]
 };
 
-/// The smallest bits of a bf16 magnitude whose product with `factor` rounds to code `code` or above.
+/// The smallest bits of a bf16 magnitude whose product with `factor` rounds to a code that `tie` lies below, given
+/// 1 / factor to a few places.
 ///
-/// rule    from where the division says, upward, asking the rounding itself.
+/// rule    from what the product says, upward, asking the product itself: ties go to even codes.
 /// errors  only factors that is_thresholded.
-[[nodiscard]] __device__ __forceinline__ std::uint32_t threshold_of(std::uint32_t code, float tie,
-                                                                    float factor) {
-  std::uint32_t bits = nibble::detail::float_bits(arch::divide(tie, factor)) >> 16;
-  auto const code_at = [&] {
-    float const value = nibble::detail::float_from_bits(bits << 16);
-    return rounding::nearest_even::template round<fp4_e2m1>(arch::multiply(value, factor)).bits();
+[[nodiscard]] __device__ __forceinline__ std::uint32_t threshold_of(float tie, bool is_even,
+                                                                    float factor, float inverse) {
+  std::uint32_t bits = (nibble::detail::float_bits(arch::multiply(tie, inverse)) >> 16) - 1;
+  auto const reaches = [&] {
+    float const product = arch::multiply(nibble::detail::float_from_bits(bits << 16), factor);
+    return arch::less(tie, product) || (is_even && arch::equal(tie, product));
   };
-  while (code_at() < code) ++bits;
+  while (!reaches()) ++bits;
   return bits;
 }
 
@@ -75,11 +75,13 @@ __device__ __forceinline__ void find_thresholds(float factor, std::uint32_t floo
     limit = 1;
     return;
   }
-  std::uint32_t const fourth = threshold_of(4, 1.75f, factor);
-  found = {twice(256 - 2 * threshold_of(1, 0.25f, factor)),
-           twice(256 - 2 * threshold_of(2, 0.75f, factor)),
-           twice(512 - 2 * threshold_of(3, 1.25f, factor)), twice(512 - 2 * fourth)};
-  limit = (fourth + 256) << 16;  // two binades above: where a product is 7
+  float const inverse = arch::divide(1.0f, factor);
+  std::uint32_t const fourth = threshold_of(1.75f, true, factor, inverse);
+  found = {twice(256 - 2 * threshold_of(0.25f, false, factor, inverse)),
+           twice(256 - 2 * threshold_of(0.75f, true, factor, inverse)),
+           twice(512 - 2 * threshold_of(1.25f, false, factor, inverse)), twice(512 - 2 * fourth)};
+  // Two binades above, where a product is 7; and no half has the bits of 2^121 and above.
+  limit = min((fourth + 256) << 16, 0x7C00'0000u);
 }
 
 /// The thresholds of as many factors as there are scales, in shared memory behind those factors.

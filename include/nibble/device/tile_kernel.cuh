@@ -39,6 +39,15 @@ __device__ __forceinline__ auto encoder_for(Quantizer const& q, Out const& out,
   }
 }
 
+/// The memory that holds the tables of the columns' encoder.
+template <class Rows, class Columns>
+__device__ __forceinline__ side_memory<Columns>& tables_of([[maybe_unused]] side_memory<Rows>& rows,
+                                                           side_memory<Columns>& columns,
+                                                           [[maybe_unused]] bool is_alike) {
+  if constexpr (std::is_same_v<Rows, Columns>) return is_alike ? rows : columns;
+  return columns;
+}
+
 /// Begins to copy a tile to shared memory, 16 bytes at a time, as one group of asynchronous copies;
 /// what lies beyond the edge is left as it is, and nobody reads it.
 template <class T>
@@ -89,16 +98,19 @@ __global__ void __launch_bounds__(threads_per_block, 3)
   auto here = order.of(blockIdx.x), next = here;
   start(here, 0);
 
+  // Two directions of one kind and amax have the same tables, and of square tiles the same codes.
+  bool is_alike = false;
+  if constexpr (has_rows && std::is_same_v<Rows, Columns>) {
+    is_alike = Rows::outer::shares == tensor_scale::granularity::none ||
+               arch::equal(rows_out.amax(), columns_out.amax());
+  }
   auto const row_encoder = encoder_for(q_rows, rows_out, memory.rows);
-  auto const column_encoder = encoder_for(q_columns, columns_out, memory.columns);
+  auto const column_encoder =
+      encoder_for(q_columns, columns_out, tables_of(memory.rows, memory.columns, is_alike));
   if constexpr (has_rows) fill_tables(row_encoder);
   // Half of the threads fill a table: the other half for the columns.
-  if constexpr (has_columns) fill_tables(column_encoder, threads_per_block - 1 - threadIdx.x);
-
-  bool has_same_codes = false;
-  if constexpr (may_turn) {
-    has_same_codes = Rows::outer::shares == tensor_scale::granularity::none ||
-                     arch::equal(rows_out.amax(), columns_out.amax());
+  if constexpr (has_columns) {
+    if (!is_alike) fill_tables(column_encoder, threads_per_block - 1 - threadIdx.x);
   }
 
   for (std::uint32_t t = blockIdx.x; t < order.count; t += gridDim.x, here = next) {
@@ -117,7 +129,7 @@ __global__ void __launch_bounds__(threads_per_block, 3)
     buffer ^= tile_stages<T> - 1;
     auto const [first_row, first_column, rows_inside, columns_inside] = here;
     int const blocks_down = rows_inside >> 4, blocks_across = columns_inside >> 4;
-    if (has_squares && !(finds_squares<T, Rows>() && has_same_codes)) {
+    if (has_squares && !(finds_squares<T, Rows>() && is_alike && may_turn)) {
       find_tile_amaxes<T>(tile, memory.largest, memory.amaxes);
       __syncthreads();
       if constexpr (has_square_tiles<Rows>) choose_tiles(row_encoder, memory.rows, memory.amaxes);
@@ -128,7 +140,7 @@ __global__ void __launch_bounds__(threads_per_block, 3)
     }
     bool is_done = false;
     if constexpr (may_turn) {
-      if (has_same_codes) {
+      if (is_alike) {
         tile_place<false> const place(rows_out.codes, first_row, first_column / 16, rows_inside,
                                       blocks_across);
         if constexpr (finds_squares<T, Rows>()) {
