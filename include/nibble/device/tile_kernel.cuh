@@ -203,9 +203,8 @@ template <class Rows, class RowsOut, class Columns>
   if (makes_same_codes<Rows, Columns>) return 2;
   if (std::is_same_v<Rows, no_side> || std::is_same_v<Columns, no_side>) return 4;
   // Rows of scales meet those of the next tiles in the cache, if it is not long until then.
-  bool const has_rows_of_scales = requires { typename RowsOut::scale_layout; }
-  &&!requires { RowsOut::scale_layout::tile_rows; };
-  return std::is_same_v<Rows, Columns> && has_rows_of_scales ? 4 : 6;
+  constexpr bool has_scale_tiles = requires { RowsOut::scale_layout::tile_rows; };
+  return std::is_same_v<Rows, Columns> && !has_scale_tiles ? 4 : 6;
 }
 
 /// Launches the kernel on a matrix that is_tileable. Either side may be no_side.
