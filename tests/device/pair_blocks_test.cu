@@ -16,6 +16,14 @@ using rounding::nearest_even;
 using bytes = rounding::stochastic<>;
 using hadamard = transform::hadamard<16, bf16>;
 using random_hadamard = transform::random_hadamard<16, bf16>;
+using scales_up =
+    quantizer<nvfp4_block,
+              scaling::amax<scaling::tile::row, tensor_scale::current<>, format::away_from_zero>>;
+using little_fill =
+    quantizer<nvfp4_block, scaling::amax<scaling::tile::row, tensor_scale::current<>,
+                                         format::nearest_even, 1, 65536>>;
+static_assert(!device::sixteen_encoder<scales_up, true>::has_thresholds &&
+              !device::sixteen_encoder<little_fill, true>::has_thresholds);
 using wide_scales = quantizer<block<fp4_e2m1, ue5m3, 16>>;  // 2^34 apart
 static_assert(device::sixteen_encoder<quantizer<>, true>::has_thresholds &&
               !device::sixteen_encoder<wide_scales, true>::has_thresholds);
@@ -55,6 +63,8 @@ void check_blocks() {
     CHECK(different(made_of<bytes, transform::identity>{{}, {{1, 2}}}, amax) == 0);
     CHECK(different(made_of<bytes, random_hadamard>{{}, {{1, 2}}}, amax) == 0);
     CHECK(different(wide_scales{}, amax) == 0);
+    CHECK(different(scales_up{}, amax) == 0);
+    CHECK(different(little_fill{}, amax) == 0);
     if constexpr (!WithThresholds) CHECK(different(four_or_six{}, amax) == 0);
   }
 }

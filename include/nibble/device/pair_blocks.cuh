@@ -57,7 +57,6 @@ template <class Quantizer, bool WithThresholds>
     [[maybe_unused]] typename Quantizer::scale_type scale, [[maybe_unused]] float factor,
     float largest) {
   if constexpr (by_thresholds<sixteen_encoder<Quantizer, WithThresholds>>()) {
-    // What the floor makes of zero is above the limit of the scale that zero gets: see are_zeros.
     return nibble::detail::float_bits(largest) < encoder.thresholds().limit_of(scale.bits());
   } else {
     return encoder.is_plain(factor, largest);
@@ -72,12 +71,14 @@ struct chosen_pairs {
   float factor;
 };
 
-/// Chooses for a block of 1x16, given the amax of its pairs: the values or, with a Hadamard transform, what
-/// hadamard_to_pairs made, four times the values. Returns false where codes must be made otherwise.
+/// Chooses for a block of 1x16, given the amax of its pairs, as find_magnitudes has it: the values or, with a Hadamard
+/// transform, what hadamard_to_pairs made, four times the values. Returns false where codes must be made otherwise, or
+/// where all are zero, if there is a floor: then the amax is above the limit of the scale 0.
 ///
 /// rule    that power of two commutes with every rounding where nothing is subnormal: the amax at
 ///         least 2^-100 (then what would be subnormal is far below the first code) or all zero, the
-///         factor at least 2^-120, no product 7 or more.
+///         factor at least 2^-120, no product 7 or more. An amax that the floor has moved gets the scale 0, and no
+///         block but one of zeros is ordinary then: see leaves_room_for_floor.
 template <class Quantizer, bool WithThresholds>
 [[nodiscard]] __device__ __forceinline__ bool choose_for_pairs(
     sixteen_encoder<Quantizer, WithThresholds> const& encoder, float largest,
@@ -121,8 +122,7 @@ template <pair_order Order, class Quantizer, bool WithThresholds, class Again>
   std::uint32_t magnitudes[8];
   find_magnitudes(encoder, pairs, magnitudes);
   chosen_pairs<Quantizer> made;
-  bool is_ordinary =
-      choose_for_pairs(encoder, larger_of_pair(largest_of_each(magnitudes)), made);
+  bool is_ordinary = choose_for_pairs(encoder, larger_of_pair(largest_of_each(magnitudes)), made);
   if constexpr (by_thresholds<sixteen_encoder<Quantizer, WithThresholds>>()) {
     is_ordinary = is_ordinary || are_zeros(pairs, 0xFFFF'FFFFu);
   }
@@ -162,8 +162,7 @@ __device__ __forceinline__ void encode_columns_of_pairs(
   float largest[2];
   widen<bf16>(largest_of_each(magnitudes), largest);
   chosen_pairs<Quantizer> left, right;
-  bool const is_left =
-      choose_for_pairs(encoder, largest[0], left) || are_zeros(rows, 0x0000'FFFFu);
+  bool const is_left = choose_for_pairs(encoder, largest[0], left) || are_zeros(rows, 0x0000'FFFFu);
   bool const is_right =
       choose_for_pairs(encoder, largest[1], right) || are_zeros(rows, 0xFFFF'0000u);
   if (!is_left || !is_right) {
@@ -183,9 +182,8 @@ __device__ __forceinline__ void encode_columns_of_pairs(
 template <class Quantizer>
 inline constexpr bool takes_rows_of_pairs = takes_pairs<Quantizer>;
 template <class Quantizer>
-requires makes_sixteens<Quantizer> &&
-    chooses_four_or_six<Quantizer> inline constexpr bool takes_rows_of_pairs<Quantizer> =
-        Quantizer::transform_type::size == 1;
+requires makes_sixteens<Quantizer> && chooses_four_or_six<Quantizer>
+inline constexpr bool takes_rows_of_pairs<Quantizer> = Quantizer::transform_type::size == 1;
 
 /// One block of 1x16 from 16 numbers in pairs as memory has them, element 2 i in the low half.
 template <class Quantizer, bool WithThresholds>

@@ -63,9 +63,9 @@ class sixteen_encoder {
   static constexpr bool has_table =
       detail::has_encode_table<typename Quantizer::scaling_type> || is_four_or_six;
   /// Are codes of pairs made by thresholds? Worth their table where much is encoded for a value read.
-  static constexpr bool has_thresholds = WithThresholds && has_table && !is_four_or_six &&
-                                         detail::is_nearest<rounding_type> &&
-                                         detail::share_a_floor<scale_type>;
+  static constexpr bool has_thresholds =
+      WithThresholds && detail::is_nearest<rounding_type> && detail::share_a_floor<scale_type> &&
+      detail::leaves_room_for_floor<typename Quantizer::scaling_type>;
   static constexpr int scale_count = has_table ? (scale_type::format.is_signed ? 128 : 256) : 1;
   static constexpr int table_size =
       scale_count + (has_thresholds ? detail::threshold_table<scale_count>::size : 0);

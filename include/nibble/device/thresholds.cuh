@@ -7,6 +7,7 @@
 #include "nibble/bf16.hpp"
 #include "nibble/device/nearest.cuh"
 #include "nibble/numeric_limits.hpp"
+#include "nibble/scaling/amax.hpp"
 
 namespace nibble::device::detail {
 
@@ -44,17 +45,27 @@ struct thresholds {
   return !arch::less(factor, 0x1p-120f) && arch::less(factor, 0x1p120f);
 }
 
-/// Does floor_for serve all scales but 0 at once: are they less than 2^20 apart?
+/// Does floor_for serve all scales but 0 at once: are they at most 2^20 apart?
 template <class Scale>
 inline constexpr bool share_a_floor = static_cast<float>(limits<Scale>::max()) <=
                                       arch::multiply(static_cast<float>(Scale::from_bits(1)),
                                                      0x1p20f);
 
+/// Is it a scaling that gives scales other than 0 only to an amax that the floor does not move, one from 2^-8 of the
+/// first threshold on: neither rounds scales up whatever is left, nor fills less than a 64th of the codes' range?
+template <class Scaling>
+inline constexpr bool leaves_room_for_floor = false;
+template <scaling::tile Shape, class Outer, class Rule, int Numerator, int Denominator>
+inline constexpr bool
+    leaves_room_for_floor<scaling::amax<Shape, Outer, Rule, Numerator, Denominator>> =
+        !Rule::goes_up({false, 1}) && Denominator / 64 <= Numerator;
+
 /// What is added to the bits of every magnitude as if they were those of a half, given the largest factor: so small that
 /// nothing near a threshold moves, and so large that zero comes to lie less than 127 binades below all thresholds.
 ///
-/// rule    a binade of halves is eight of bf16, and 2^-13 of a half less than half the last place of the one before it:
-///         the bits of the first threshold less 13 * 1024. 0 where there is no such number: thresholds are low then, too.
+/// rule    a binade of halves is eight of bf16, and 2^-13 of a half less than half the last place of the binade before:
+///         the bits of the first threshold less 13 * 1024, or what has such bits as a subnormal half, which is less
+///         still. 0 where there is no such number: thresholds are low then, too.
 /// errors  only factors of scales that share_a_floor.
 [[nodiscard]] __device__ __forceinline__ std::uint32_t floor_for(float factor) {
   if (!is_thresholded(factor)) return 0;
@@ -63,8 +74,8 @@ inline constexpr bool share_a_floor = static_cast<float>(limits<Scale>::max()) <
 }
 
 /// The thresholds of a factor, and the bits of the float from which on codes must be made otherwise,
-/// because they saturate. Of a factor that has no thresholds: what makes zeros of zeros, whose bits are
-/// `floor`, all else otherwise.
+/// because they saturate. Of a factor that has no thresholds: what makes zeros of zeros, whose bits may be
+/// `floor`, and a limit that zeros alone are below.
 __device__ __forceinline__ void find_thresholds(float factor, std::uint32_t floor,
                                                 thresholds& found, std::uint32_t& limit) {
   auto const twice = [](std::uint32_t number) { return (number & 0xFFFFu) * 0x0001'0001u; };
@@ -105,7 +116,7 @@ struct threshold_table {
       if (i == 0) reinterpret_cast<std::uint32_t*>(memory)[5 * Scales] = floor * 0x0001'0001u;
     }
   }
-  /// Twice what floor_for says, as a pair.
+  /// What floor_for says, in both halves.
   [[nodiscard]] __device__ __forceinline__ std::uint32_t floor() const {
     return reinterpret_cast<std::uint32_t const*>(memory)[5 * Scales];
   }
