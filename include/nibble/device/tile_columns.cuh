@@ -6,15 +6,23 @@
 
 namespace nibble::device::detail {
 
+/// Column `c` of 16 words of two bf16 each, as floats. load(k): word k.
+template <class Load>
+__device__ __forceinline__ void widen_column(Load const& load, int c, float (&values)[16]) {
+  for (int k = 0; k < 16; ++k) {
+    float both[2];
+    widen<bf16>(load(k), both);
+    values[k] = both[c];
+  }
+}
+
 /// The codes of two neighbouring columns of 16 words of two bf16 each, by thresholds; their scales are kept.
-/// load(k): word k. again(values, c): column c as floats, transformed, for the rare cases.
-template <class Quantizer, class Place, class Load, class Again>
-__device__ __forceinline__ void encode_two_columns(Load const& load,
+/// again(values, c): column c as floats, transformed, for the rare cases.
+template <class Quantizer, class Place, class Again>
+__device__ __forceinline__ void encode_two_columns(std::uint32_t (&rows)[16],
                                                    tile_encoder<Quantizer> const& encoder,
                                                    side_memory<Quantizer>& memory, Place const& at,
                                                    std::uint64_t (&codes)[2], Again const& again) {
-  std::uint32_t rows[16];
-  for (int k = 0; k < 16; ++k) rows[k] = load(k) ^ signs_of_both(encoder.policies().transform, k);
   if constexpr (has_square_tiles<Quantizer>) {
     auto const scale = memory.tile_scale[at.square];
     float const encode = memory.encode[at.square];
@@ -32,12 +40,10 @@ __device__ __forceinline__ void encode_two_columns(Load const& load,
   } else {
     if constexpr (Quantizer::transform_type::size > 1) {
       float values[2][16];
-      for (int k = 0; k < 16; ++k) {
-        float both[2];
-        widen<bf16>(rows[k], both);
-        for (int c = 0; c < 2; ++c) values[c][k] = both[c];
+      for (int c = 0; c < 2; ++c) {
+        widen_column([&](int k) { return rows[k]; }, c, values[c]);
+        add_as_hadamard(values[c]);
       }
-      for (auto& column : values) add_as_hadamard(column);
       for (int k = 0; k < 16; ++k) rows[k] = pair_of(values[0][k], values[1][k]);
     }
     typename Quantizer::scale_type scales[2];
@@ -62,11 +68,7 @@ template <class Quantizer, class Place, class Again>
     return encode_block_of_pairs<order>(pairs, encoder, memory, at, again);
   } else {
     float values[16];
-    for (int k = 0; k < 16; ++k) {
-      float both[2];
-      widen<bf16>(words[k], both);
-      values[k] = both[c];
-    }
+    widen_column([&](int k) { return words[k]; }, c, values);
     hadamard_to_pairs<order>(values, pairs);
     return encode_pairs<order>(encoder, pairs, at.position, memory.scales[at.row][at.block], again);
   }
@@ -87,25 +89,21 @@ __device__ __forceinline__ void encode_word_of_columns(std::uint32_t const* firs
   };
   if constexpr (std::is_same_v<T, bf16> && takes_pairs<Quantizer>) {
     auto const again = [&](float(&values)[16], int c) {
-      for (int k = 0; k < 16; ++k) {
-        float both[2];
-        widen<bf16>(load(k), both);
-        values[k] = both[c];
-      }
+      widen_column(load, c, values);
       encoder.transform(values);
     };
+    std::uint32_t words[16];
+    for (int k = 0; k < 16; ++k) {
+      words[k] = load(k) ^ signs_of_both(encoder.policies().transform, k);
+    }
     if constexpr (by_thresholds<tile_encoder<Quantizer>>()) {
       note();
       std::uint64_t codes[2];
-      encode_two_columns<Quantizer>(load, encoder, memory, at, codes, again);
+      encode_two_columns<Quantizer>(words, encoder, memory, at, codes, again);
       for (int c = 0; c < 2; ++c, at.move(place, 1)) {
         store_block(at, codes[c], memory.scales[at.row][at.block]);
       }
     } else {
-      std::uint32_t words[16];
-      for (int k = 0; k < 16; ++k) {
-        words[k] = load(k) ^ signs_of_both(encoder.policies().transform, k);
-      }
 #pragma unroll
       for (int c = 0; c < 2; ++c, at.move(place, 1)) {
         note();
