@@ -40,7 +40,7 @@ set(NIBBLE_TEST_ARCHITECTURE 90a CACHE STRING
 # the time, and the host's half of it at -O0. Tests run on an interpreter, tests/interpreter, which reads PTX that is
 # not compressed, and fast only PTX that is optimized: of tests/device/quantize_test.cu some cases take 2.7 s as nvcc
 # optimizes it by default (62 s), 7.9 s with -Ofc=mid (41 s), 37 s with -Ofc=max, which inlines next to nothing (34 s).
-option(NIBBLE_INTERPRET_ALL "Interpret the tests of tests/device too: twenty minutes more on two cores" OFF)
+option(NIBBLE_INTERPRET_ALL "Interpret the tests of tests/device too, which takes longer" OFF)
 set(nibble_compiled_only "")
 set(NIBBLE_INTERPRETED OFF)
 if(NIBBLE_TEST_ARCHITECTURE MATCHES "-virtual$")
