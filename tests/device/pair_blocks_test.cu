@@ -6,16 +6,12 @@
 #include <nibble/nibble.hpp>
 
 #include "support/blocks_on_device.cuh"
+#include "support/pair_policies.hpp"
 
 namespace {
 
 using namespace nibble;
-template <class Rounding, class Transform>
-using made_of = quantizer<nvfp4_block, scaling::amax<>, Rounding, Transform>;
-using rounding::nearest_even;
-using bytes = rounding::stochastic<>;
-using hadamard = transform::hadamard<16, bf16>;
-using random_hadamard = transform::random_hadamard<16, bf16>;
+using namespace fixture::pair_policies;
 using scales_up =
     quantizer<nvfp4_block,
               scaling::amax<scaling::tile::row, tensor_scale::current<>, format::away_from_zero>>;

@@ -6,16 +6,12 @@
 #include <nibble/nibble.hpp>
 
 #include "support/device_memory.cuh"
+#include "support/pair_policies.hpp"
 
 namespace {
 
 using namespace nibble;
-template <class Rounding, class Transform>
-using made_of = quantizer<nvfp4_block, scaling::amax<>, Rounding, Transform>;
-using rounding::nearest_even;
-using bytes = rounding::stochastic<>;
-using hadamard = transform::hadamard<16, bf16>;
-using random_hadamard = transform::random_hadamard<16, bf16>;
+using namespace fixture::pair_policies;
 
 static_assert(device::detail::takes_pairs<quantizer<>> &&
               device::detail::takes_pairs<made_of<bytes, random_hadamard>> &&
