@@ -230,7 +230,7 @@ endfunction()
 # Has a program's kernels interpreted where tests have no GPU: the interpreter stands for CUDA's runtime and for
 # cuBLASLt. What was decided stands in the target's property NIBBLE_INTERPRETED.
 function(nibble_interpret target)
-  if(NOT NIBBLE_INTERPRETED OR (target STREQUAL "test_device_device" AND NOT NIBBLE_INTERPRET_ALL))
+  if(NOT NIBBLE_INTERPRETED)
     return()
   endif()
   get_target_property(libraries ${target} LINK_LIBRARIES)
