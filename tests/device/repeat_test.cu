@@ -126,10 +126,9 @@ std::vector<launch> all_launches(three_ways const& in, Quantizer const& q) {
             out.amax.data_handle(), rows * columns / 16, kernels::prepared(q));
       });
     } else if constexpr (device::makes_sixteens<Quantizer>) {
-      constexpr unsigned wide = (columns / 16 + threads / 8 - 1) / (threads / 8);
       result.push_back([&in, q, blocks](cudaStream_t on, out_view const& out) {
-        kernels::quantize_tiles<float, out_view>
-            <<<dim3(wide, blocks), threads, 0, on>>>(in.view(0).data_handle(), columns, out, q);
+        kernels::quantize_square_strips<float, out_view>
+            <<<blocks, threads, 0, on>>>(in.view(0).data_handle(), columns, out, q);
       });
     }
     if constexpr (device::makes_sixteens<Quantizer>) {

@@ -8,6 +8,7 @@
 
 #include "nibble/device/amax.cuh"
 #include "nibble/device/group_kernels.cuh"
+#include "nibble/device/square_strips.cuh"
 #include "nibble/device/square_tiles.cuh"
 #include "nibble/device/status.cuh"
 #include "nibble/device/tile_kernel.cuh"
@@ -83,20 +84,20 @@ __global__ void __launch_bounds__(threads_per_block, flat_blocks<Quantizer>())
 }
 
 /// One thread, one row block of wide rows, scales in tiles of 128x4, `tile_pitch` from one tile to that
-/// below. The warps of a CTA take the eight rows whose scales are neighbours, so that 32 bytes of
-/// them are written together.
+/// below. A warp takes four blocks of the eight rows whose scales are neighbours, so that 32 bytes of
+/// them, a whole sector, are written together.
 template <class T, class Scale, class Quantizer>
 __global__ void __launch_bounds__(threads_per_block, flat_blocks<Quantizer>())
     quantize_rows(T const* in, matrix_index pitch, std::uint8_t* codes, matrix_index code_pitch,
                   Scale* scales, matrix_index tile_pitch, float const* amax, unsigned rows,
                   unsigned across, Quantizer q) {
-  static_assert(threads_per_block == 8 * 32);
+  static_assert(threads_per_block == 32 / 4 * 32);
   alignas(16) __shared__ float table[sixteen_encoder<Quantizer>::table_size];
   sixteen_encoder<Quantizer> const encoder(q, amax != nullptr ? *amax : 0.0f, table);
   fill_tables(encoder);
   __syncthreads();
-  unsigned const warp = threadIdx.x / 32, down = warp / 4 + warp % 4 * 32;
-  unsigned const block = blockIdx.x * 32 + threadIdx.x % 32;
+  unsigned const eighth = threadIdx.x % 32 / 4, down = eighth / 4 + eighth % 4 * 32;
+  unsigned const block = blockIdx.x * 32 + threadIdx.x / 32 * 4 + threadIdx.x % 4;
   if (block >= across) return;
   scales += matrix_index{block / 4} * 512 + block % 4;
   for (unsigned eight = blockIdx.y; eight < (rows + 127) / 128 * 16; eight += gridDim.y) {
@@ -199,15 +200,9 @@ status quantize_with_amax(::cuda::stream_ref stream, In const& in,
     }
   }
   if constexpr (makes_sixteens<Quantizer> && Quantizer::group.rows == 16) {
-    if (!done && whole && in.extent(0) % 16 == 0) {
-      matrix_index const across = out.columns() / 16, down = out.rows() / 16;
-      // Eight tiles a thread or more: the tables then cost little, and every SM has work.
-      auto const wide = nibble::detail::ceil_div<matrix_index>(across, threads / 8);
-      matrix_index const tall = std::min(nibble::detail::ceil_div<matrix_index>(down, 8),
-                                         matrix_index{132 * 16} / wide + 1);
-      dim3 const grid(static_cast<unsigned>(wide), static_cast<unsigned>(tall));
-      detail::quantize_tiles<value_type, view><<<grid, threads, 0, stream.get()>>>(
-          in.data_handle(), static_cast<matrix_index>(in.stride(0)), out, q);
+    if (!done && in.extent(0) % 16 == 0 && in.extent(1) % 16 == 0 && detail::has_wide_rows(in) &&
+        detail::has_wide_codes(out)) {
+      detail::launch_square_strips(stream.get(), in, out, detail::prepared(q));
       done = true;
     }
   }

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Matrices of square tiles in strips of 512 columns: device bytes are host bytes for any number of tiles, any
+// rows apart, a scale for each row or for each tile.
+#include <doctest/doctest.h>
+
+#include <cstring>
+
+#include <nibble/device/quantize.cuh>
+#include <nibble/nibble.hpp>
+#include <nibble/part.hpp>
+#include <nibble/quantize.hpp>
+
+#include "support/device_bytes.cuh"
+
+namespace {
+
+using namespace nibble;
+using square = quantizer<nvfp4_block, scaling::amax<scaling::tile::square>>;
+using unscaled = quantizer<nvfp4_block, scaling::amax<scaling::tile::square, tensor_scale::none>>;
+using drawn = quantizer<nvfp4_block, scaling::amax<scaling::tile::square>, rounding::stochastic<>>;
+
+/// Bytes unlike the host's, and broken guards, with a scale for each row and with one for each tile.
+template <class T, class Quantizer>
+int different_bytes(fixture::matrix<T> const& values, Quantizer const& q) {
+  int differences = 0;
+  fixture::on_device<T> const in(values);
+  for (bool const is_for_each_tile : {false, true}) {
+    quantized_matrix<nvfp4_block> expected(
+        shape_for<Quantizer>(values.rows, values.columns, is_for_each_tile));
+    quantize(values.view(), expected.view(), q);
+    fixture::guarded_matrix out(expected.shape());
+    CHECK(device::quantize(fixture::default_stream, in.view, out.view(), q) ==
+          device::status::success);
+    differences += out.different_bytes(expected);
+  }
+  return differences;
+}
+
+}  // namespace
+
+TEST_CASE("strips of square tiles, cut off anywhere and rows apart: device bytes are host bytes") {
+  if (!fixture::has_device()) return;
+  struct shape {
+    matrix_index rows, columns;
+  };
+  for (shape const s : {shape{16, 16}, shape{32, 112}, shape{16, 144}, shape{48, 496},
+                        shape{16, 512}, shape{32, 528}, shape{144, 1040}}) {
+    auto values = fixture::filled<bf16>(s.rows, s.columns, 6);
+    values(3, s.columns - 5) = bf16::from_bits(0x7FC0);
+    values(s.rows - 1, 7) = bf16(-4000.0f);
+    CHECK(different_bytes(values, square{}) == 0);
+    CHECK(different_bytes(fixture::restrided(values, s.columns + 40, 1), square{}) == 0);
+    CHECK(different_bytes(values, drawn{{}, {{5, 6}}}) == 0);
+    CHECK(different_bytes(values, unscaled{}) == 0);
+    CHECK(different_bytes(fixture::filled<fp16>(s.rows, s.columns, 7), square{}) == 0);
+    CHECK(different_bytes(fixture::filled<float>(s.rows, s.columns, 8), square{}) == 0);
+  }
+}
+
+TEST_CASE("a part of a quantized matrix of square tiles is written, and nothing round it") {
+  if (!fixture::has_device()) return;
+  auto const values = fixture::filled<bf16>(32, 576, 9);
+  quantized_matrix<nvfp4_block> expected(shape_for<square>(64, 1024));
+  fixture::guarded_matrix out(expected.shape());
+  auto const whole = expected.view();
+  std::memset(whole.codes.data_handle().bytes, out.codes.poison, expected.code_bytes().size());
+  std::memset(whole.scales.data_handle(), out.scales.poison, expected.scales().size());
+  fixture::on_device<bf16> const in(values);
+  quantize(values.view(), *part(expected.view(), 16, 64, 32, 576), square{});
+  CHECK(device::quantize(fixture::default_stream, in.view, *part(out.view(), 16, 64, 32, 576),
+                         square{}) == device::status::success);
+  CHECK(out.different_bytes(expected) == 0);
+}
