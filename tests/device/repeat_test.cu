@@ -127,8 +127,9 @@ std::vector<launch> all_launches(three_ways const& in, Quantizer const& q) {
       });
     } else if constexpr (device::makes_sixteens<Quantizer>) {
       result.push_back([&in, q, blocks](cudaStream_t on, out_view const& out) {
-        kernels::quantize_square_strips<float, out_view>
-            <<<blocks, threads, 0, on>>>(in.view(0).data_handle(), columns, out, q);
+        kernels::quantize_square_strips<float, out_view><<<blocks, threads, 0, on>>>(
+            in.view(0).data_handle(), columns, kernels::tile_order(rows, columns, 4),
+            kernels::tile_output<out_view>(out), q);
       });
     }
     if constexpr (device::makes_sixteens<Quantizer>) {

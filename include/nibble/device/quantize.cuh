@@ -167,13 +167,17 @@ status quantize_with_amax(::cuda::stream_ref stream, In const& in,
       done = true;
     }
   }
-  if constexpr (makes_sixteens<Quantizer> &&
+  if constexpr (makes_sixteens<Quantizer> && Quantizer::group.rows == 16) {
+    if (!done && detail::is_tileable(in) && detail::has_wide_codes(out)) {
+      detail::launch_square_strips(stream.get(), in, out, detail::prepared(q));
+      done = true;
+    }
+  }
+  if constexpr (makes_sixteens<Quantizer> && Quantizer::group.rows == 1 &&
                 std::is_same_v<ScaleLayout, layout::scale_tile_128x4>) {
-    if constexpr (Quantizer::group.rows == 1) {
-      if (!done && detail::has_long_rows(in, out)) {
-        detail::launch_rows(stream.get(), in, out, q);
-        done = true;
-      }
+    if (!done && detail::has_long_rows(in, out)) {
+      detail::launch_rows(stream.get(), in, out, q);
+      done = true;
     }
     // The tile kernel writes these scales 16 bytes at a time.
     if (!done && detail::is_tileable(in) && detail::has_wide_codes(out)) {
@@ -196,13 +200,6 @@ status quantize_with_amax(::cuda::stream_ref stream, In const& in,
           <<<static_cast<unsigned>(grid), threads, 0, stream.get()>>>(
               in.data_handle(), out.codes.data_handle().bytes, out.scales.data_handle(),
               out.amax.data_handle(), blocks, detail::prepared(q));
-      done = true;
-    }
-  }
-  if constexpr (makes_sixteens<Quantizer> && Quantizer::group.rows == 16) {
-    if (!done && in.extent(0) % 16 == 0 && in.extent(1) % 16 == 0 && detail::has_wide_rows(in) &&
-        detail::has_wide_codes(out)) {
-      detail::launch_square_strips(stream.get(), in, out, detail::prepared(q));
       done = true;
     }
   }

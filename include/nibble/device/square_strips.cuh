@@ -5,8 +5,13 @@
 #include <algorithm>
 
 #include "nibble/device/square_codes.cuh"
+#include "nibble/device/tile_order.cuh"
+#include "nibble/device/tile_output.cuh"
 
 namespace nibble::device::detail {
+
+/// How many 128x128 tiles are a strip, at most: so many that 32 bytes of scales, a whole sector, are written side by side.
+inline constexpr int square_strip_tiles = 4;
 
 /// The encoder of tiles of T: with thresholds where their codes are made of pairs.
 template <class T, class Quantizer>
@@ -51,71 +56,64 @@ struct square_values {
   }
 };
 
-/// Sixteen rows of 512 columns a warp, 32 tiles: eight at a time, so that codes leave in 64 bytes of a row, and
-/// then the scales of all in 32, whole sectors. Rows of whole tiles, 16-byte aligned. Two CTAs a
+/// 128 rows of 512 columns a CTA, or of 128 where `order` says so: a warp 16 rows, eight tiles at a time, so that
+/// codes leave in 64 bytes of a row; scales when all have been made, whole sectors of them. Two CTAs a
 /// multiprocessor, whose warps load 8 KB at a time, are faster than more of them with less each.
 template <class T, class Out, class Quantizer>
 __global__ void __launch_bounds__(threads_per_block, 2)
-    quantize_square_strips(T const* in, matrix_index pitch, Out out, Quantizer q) {
+    quantize_square_strips(T const* in, matrix_index pitch, tile_order order, tile_output<Out> out,
+                           Quantizer q) {
   using encoder_type = square_encoder<T, Quantizer>;
-  using scale_type = typename Quantizer::scale_type;
-  constexpr unsigned warps = threads_per_block / 32;
-  constexpr int steps_at_once = 4 / static_cast<int>(sizeof(T));
-  alignas(16) __shared__ float table[encoder_type::table_size];
+  constexpr int steps = square_strip_tiles, steps_at_once = 4 / static_cast<int>(sizeof(T));
   constexpr bool has_amax = Quantizer::outer::shares != tensor_scale::granularity::none;
-  encoder_type const encoder(q, has_amax ? out.amax(0, 0) : 0.0f, table);
+  alignas(16) __shared__ float table[encoder_type::table_size];
+  // Of two strips, which take turns: one is written while the other is read.
+  alignas(16) __shared__
+      typename Quantizer::scale_type scales[2][blocks_per_edge][steps * blocks_per_edge];
+  encoder_type const encoder(q, has_amax ? out.amax() : 0.0f, table);
   fill_tables(encoder);
   __syncthreads();
-  unsigned const lane = threadIdx.x % 32;
-  matrix_index const across = out.scales.extent(1),
-                     strips = nibble::detail::ceil_div<matrix_index>(across, 32),
-                     count = strips * (out.rows() / 16), code_pitch = out.codes.stride(0) / 2;
-  bool const is_replicated = out.rows_per_scale() == 1;
-  for (matrix_index i = matrix_index{blockIdx.x} * warps + threadIdx.x / 32; i < count;
-       i += matrix_index{gridDim.x} * warps) {
-    auto const [down, strip] = split(i, strips);
-    matrix_index const row = down * 16 + lane / 8;
-    matrix_index block = strip * 32 + lane % 8;
-    T const* from = in + row * pitch + block * 16;
-    std::uint8_t* to = code_address(out, row, block);
-    auto position = static_cast<std::uint64_t>(row * out.columns() + block * 16);
-    std::uint32_t scales = 0;  // of every eighth tile
+  int const lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
+  int const row = warp * 16 + lane / 8, block = lane % 8;
+  int half = 0;
+  for (std::uint32_t s = blockIdx.x; s < order.count; s += gridDim.x, half ^= 1) {
+    auto const here = order.of(s);
+    if (row < here.rows) {
+      T const* from = in + (here.row + row) * pitch + here.column + 16 * block;
+      tile_place<false> const place(out.codes, here.row + row, here.column / 16 + block, 1, 1);
+      std::uint8_t* to = place.first;
 #pragma unroll steps_at_once
-    for (int step = 0; step < 4 && block < across; ++step, block += 8, from += 8 * 16, to += 64) {
-      square_values<T> const values(from, pitch);
-      std::uint64_t codes[4];
-      auto const scale = values.template encode<Quantizer>(
-          encoder, position + static_cast<std::uint64_t>(step) * 8 * 16,
-          static_cast<std::uint64_t>(out.columns()), codes);
-      for (int r = 0; r < 4; ++r) {
-        *reinterpret_cast<std::uint64_t*>(to + 4 * r * code_pitch) = codes[r];
-      }
-      scales |= std::uint32_t{scale.bits()} << 8 * step;
-    }
-    __syncwarp();
-    auto const scale = scale_type::from_bits(static_cast<std::uint8_t>(
-        __shfl_sync(0xFFFF'FFFFu, scales, static_cast<int>(lane % 8)) >> lane / 8 * 8));
-    if (block = strip * 32 + lane; block < across) {
-      for (int r = 0; r < (is_replicated ? 16 : 1); ++r) {
-        out.scales(is_replicated ? down * 16 + r : down, block) = scale;
+      for (int step = 0; step < steps; ++step, from += tile_edge, to += tile_edge / 2) {
+        int const tile = step * blocks_per_edge + block;
+        if (16 * tile >= here.columns) break;
+        square_values<T> const values(from, pitch);
+        std::uint64_t codes[4];
+        auto const scale = values.template encode<Quantizer>(
+            encoder, place.position + static_cast<std::uint64_t>(step * tile_edge), place.columns,
+            codes);
+        for (int r = 0; r < 4; ++r) {
+          *reinterpret_cast<std::uint64_t*>(to + 4 * r * place.pitch) = codes[r];
+        }
+        if (lane < blocks_per_edge) scales[half][warp][tile] = scale;
       }
     }
+    __syncthreads();
+    store_scales<16>(scales[half], out.scales, here.row, here.column / 16, here.rows,
+                     here.columns / 16, static_cast<int>(threadIdx.x));
   }
 }
 
-/// Launches quantize_square_strips on a matrix of whole tiles with wide rows.
+/// Launches quantize_square_strips on a matrix that is_tileable.
 template <class In, class Out, class Quantizer>
 void launch_square_strips(cudaStream_t stream, In const& in, Out const& out, Quantizer const& q) {
   using value_type = std::remove_cv_t<typename In::value_type>;
-  constexpr matrix_index wave = matrix_index{132} * 2;
-  matrix_index const strips = nibble::detail::ceil_div<matrix_index>(in.extent(1), 512),
-                     needed = nibble::detail::ceil_div<matrix_index>(strips * (in.extent(0) / 16),
-                                                                     threads_per_block / 32);
+  constexpr std::uint32_t wave = 132 * 2;
+  tile_order const strips(in.extent(0), in.extent(1), square_strip_tiles);
+  tile_order const order = strips.count < wave ? tile_order(in.extent(0), in.extent(1)) : strips;
   // Two waves once tables are a small part of the work: 16384 x 16384 96.5 % of a copy for 95.8, 8192 x 8192 87 for 89.
-  matrix_index const grid = std::min(needed, needed < 8 * wave ? wave : 2 * wave);
-  quantize_square_strips<value_type, Out>
-      <<<static_cast<unsigned>(grid), threads_per_block, 0, stream>>>(
-          in.data_handle(), static_cast<matrix_index>(in.stride(0)), out, q);
+  std::uint32_t const grid = std::min(order.count, order.count < 8 * wave ? wave : 2 * wave);
+  quantize_square_strips<value_type, Out><<<grid, threads_per_block, 0, stream>>>(
+      in.data_handle(), static_cast<matrix_index>(in.stride(0)), order, tile_output<Out>(out), q);
 }
 
 }  // namespace nibble::device::detail

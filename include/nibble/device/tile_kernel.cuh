@@ -177,12 +177,13 @@ __global__ void __launch_bounds__(threads_per_block, 3)
       if (has_next) start(next, 0);
     }
     if constexpr (has_rows && !is_decoded<RowsOut>) {
-      store_scales(memory.rows.scales, rows_out.scales, first_row, first_column / 16, rows_inside,
-                   blocks_across, threadIdx.x);
+      store_scales<1>(memory.rows.scales, rows_out.scales, first_row, first_column / 16,
+                      rows_inside, blocks_across, static_cast<int>(threadIdx.x));
     }
     if constexpr (has_columns && !is_decoded<ColumnsOut>) {
-      store_scales(memory.columns.scales, columns_out.scales, first_column, first_row / 16,
-                   columns_inside, blocks_down, threads_per_block - 1 - threadIdx.x);
+      store_scales<1>(memory.columns.scales, columns_out.scales, first_column, first_row / 16,
+                      columns_inside, blocks_down,
+                      threads_per_block - 1 - static_cast<int>(threadIdx.x));
     }
   }
 }

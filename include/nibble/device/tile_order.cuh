@@ -25,20 +25,22 @@ struct steady_divisor {
   }
 };
 
-/// The order in which tiles are taken: 8 below each other first, so that what they write side by side
-/// meets in the cache. In 32 bits, which the launcher makes sure of; made before the launch.
+/// The order in which tiles, or strips of `wide` tiles side by side, are taken: 8 below each other first, so that
+/// what they write side by side meets in the cache. In 32 bits, which the launcher makes sure of; made before the launch.
 struct tile_order {
   static constexpr std::uint32_t together = 8;
+  int width;  // of a strip, in columns
   std::uint32_t across, down, count;
   int last_rows, last_columns;
   steady_divisor band_size;
 
-  tile_order(matrix_index rows, matrix_index columns) noexcept
-      : across(static_cast<std::uint32_t>((columns + tile_edge - 1) / tile_edge)),
+  tile_order(matrix_index rows, matrix_index columns, int wide = 1) noexcept
+      : width(wide * tile_edge),
+        across(static_cast<std::uint32_t>((columns + width - 1) / width)),
         down(static_cast<std::uint32_t>((rows + tile_edge - 1) / tile_edge)),
         count(across * down),
         last_rows(static_cast<int>(rows - matrix_index{down - 1} * tile_edge)),
-        last_columns(static_cast<int>(columns - matrix_index{across - 1} * tile_edge)),
+        last_columns(static_cast<int>(columns - matrix_index{across - 1} * width)),
         band_size(across * together) {}
 
   /// Where tile t is: its first row and column, and how many of either are inside the matrix.
@@ -51,9 +53,8 @@ struct tile_order {
     std::uint32_t const height = min(together, down - band * together);
     std::uint32_t const column = height == together ? rest / together : rest / height;
     std::uint32_t const row = band * together + rest - column * height;
-    return {matrix_index{row} * tile_edge, matrix_index{column} * tile_edge,
-            row + 1 == down ? last_rows : tile_edge,
-            column + 1 == across ? last_columns : tile_edge};
+    return {matrix_index{row} * tile_edge, matrix_index{column} * width,
+            row + 1 == down ? last_rows : tile_edge, column + 1 == across ? last_columns : width};
   }
 };
 

@@ -137,39 +137,47 @@ template <class Out>
   return {out, is_wide};
 }
 
-/// Writes the scales of a tile that begins at (first_row, first_block), of which so many rows and blocks are
-/// inside. thread: the number of this one; low ones have more to do, so that two directions number them from
-/// either end.
-template <class Scale, class Out>
-__device__ __forceinline__ void store_scales(Scale const (&scales)[tile_edge][blocks_per_edge],
+/// Writes the scales of a part that begins at (first_row, first_block), of which so many rows and blocks are
+/// inside, given for every RowsEach rows. thread: the number of this one of 256; low ones have more to do, so
+/// that two directions number them from either end.
+template <int RowsEach, class Scale, std::size_t Down, std::size_t Across, class Out>
+__device__ __forceinline__ void store_scales(Scale const (&scales)[Down][Across],
                                              scale_target<Out> const& target,
                                              matrix_index first_row, matrix_index first_block,
-                                             int rows, int blocks, unsigned thread) {
+                                             int rows, int blocks, int thread) {
+  constexpr int tall = int{Down} * RowsEach, wide = int{Across};
   auto const& out = target.out;
   auto const& mapping = out.scales.mapping();
   Scale* const data = out.scales.data_handle();
-  if (target.is_wide && rows == tile_edge && blocks == blocks_per_edge) {
+  if (target.is_wide && rows % tile_edge == 0 && blocks % blocks_per_edge == 0) {
     if constexpr (std::is_same_v<typename Out::scale_layout, layout::scale_tile_128x4>) {
-      if (thread >= 64) return;
-      auto const* const words = reinterpret_cast<std::uint32_t const*>(&scales[0][0]);
-      unsigned const tile = thread / 32, row = thread % 32;
-      uint4 const sixteen{words[2 * row + tile], words[2 * (row + 32) + tile],
-                          words[2 * (row + 64) + tile], words[2 * (row + 96) + tile]};
-      reinterpret_cast<uint4*>(data + mapping(first_row, first_block + 4 * tile))[row] = sixteen;
+      for (int i = thread; i < tall / 4 * (wide / 4); i += threads_per_block) {
+        int const row = i % 32, tile = i / 32 % (wide / 4), down = i / (8 * wide) * tile_edge;
+        if (down >= rows || 4 * tile >= blocks) continue;
+        auto const four = [&](int below) {
+          return reinterpret_cast<std::uint32_t const*>(
+              scales[(down + row + below) / RowsEach])[tile];
+        };
+        reinterpret_cast<uint4*>(data + mapping(first_row + down, first_block + 4 * tile))[row] =
+            uint4{four(0), four(32), four(64), four(96)};
+      }
     } else {
-      if (thread >= unsigned{tile_edge}) return;
-      *reinterpret_cast<uint2*>(data + mapping(first_row + thread, first_block)) =
-          reinterpret_cast<uint2 const*>(&scales[0][0])[thread];
+      for (int i = thread; i < tall * (wide / 8); i += threads_per_block) {
+        int const row = i / (wide / 8), eighth = i % (wide / 8);
+        if (row >= rows || 8 * eighth >= blocks) continue;
+        *reinterpret_cast<uint2*>(data + mapping(first_row + row, first_block + 8 * eighth)) =
+            reinterpret_cast<uint2 const*>(scales[row / RowsEach])[eighth];
+      }
     }
     return;
   }
   int const step = out.rows_per_scale() == 1 ? 1 : 16;
 #pragma unroll 1
-  for (int i = static_cast<int>(thread); i < tile_edge / step * blocks_per_edge;
-       i += threads_per_block) {
-    int const row = i / blocks_per_edge, block = i % blocks_per_edge;
+  for (int i = thread; i < tall / step * wide; i += threads_per_block) {
+    int const row = i / wide, block = i % wide;
     if (row * step < rows && block < blocks) {
-      out.scales(first_row / step + row, first_block + block) = scales[row * step][block];
+      out.scales(first_row / step + row, first_block + block) =
+          scales[row * step / RowsEach][block];
     }
   }
 }
