@@ -8,6 +8,9 @@
 
 namespace nibble::device::detail {
 
+/// How many 128x128 tiles are a strip, at most: so many that 32 bytes of scales, a whole sector, are written side by side.
+inline constexpr int square_strip_tiles = 4;
+
 /// Can the tiles of a quantizer be made of pairs, without a float?
 template <class T, class Quantizer>
 [[nodiscard]] __device__ constexpr bool finds_squares() {
@@ -106,5 +109,49 @@ template <class Quantizer>
   }
   return made.scale;
 }
+
+/// The encoder of tiles of T: with thresholds where their codes are made of pairs.
+template <class T, class Quantizer>
+using square_encoder = sixteen_encoder<Quantizer, finds_squares<T, Quantizer>()>;
+
+/// A lane's part of a tile: the blocks of four rows, four rows apart, of a matrix whose rows are 16-byte aligned and
+/// `pitch` apart.
+template <class T>
+struct square_values {
+  static constexpr int chunks = static_cast<int>(sizeof(T));  // of 16 bytes
+
+  uint4 chunk[4][std::size_t{chunks}];
+
+  __device__ __forceinline__ square_values(T const* from, matrix_index pitch) {
+    for (int r = 0; r < 4; ++r) {
+      auto const* const row = reinterpret_cast<uint4 const*>(from + 4 * r * pitch);
+      for (int c = 0; c < chunks; ++c) chunk[r][c] = row[c];
+    }
+  }
+
+  /// The codes of the four rows, see encode_square, and the tile's scale.
+  template <class Quantizer>
+  [[nodiscard]] __device__ __forceinline__ typename Quantizer::scale_type encode(
+      square_encoder<T, Quantizer> const& encoder, std::uint64_t position, std::uint64_t pitch,
+      std::uint64_t (&codes)[4]) const {
+    if constexpr (finds_squares<T, Quantizer>()) {
+      std::uint32_t pairs[4][8];
+      for (int r = 0; r < 4; ++r) {
+        for (int c = 0; c < 2; ++c) {
+          pairs[r][4 * c] = chunk[r][c].x;
+          pairs[r][4 * c + 1] = chunk[r][c].y;
+          pairs[r][4 * c + 2] = chunk[r][c].z;
+          pairs[r][4 * c + 3] = chunk[r][c].w;
+        }
+      }
+      return encode_square_of_pairs<Quantizer>(encoder, pairs, codes);
+    } else {
+      auto const values_of = [&](int r, float(&values)[16]) {
+        for (int c = 0; c < chunks; ++c) widen<T>(chunk[r][c], values + c * 16 / chunks);
+      };
+      return encode_square(encoder, values_of, position, pitch, codes);
+    }
+  }
+};
 
 }  // namespace nibble::device::detail

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "nibble/device/pair_blocks.cuh"
-#include "nibble/device/turn_codes.cuh"
+#include "nibble/device/tile_output.cuh"
 
 namespace nibble::device::detail {
 
@@ -76,10 +76,9 @@ template <class T, class Quantizer, class Place>
 }
 
 /// The tile's blocks along its rows: a warp takes 16 rows, lane l row l / 8 of 4 and block l % 8 at a time, so
-/// that the codes of a row leave in 64 bytes: the cache has few requests to spare. If Keep, they stay in the
-/// tile too.
-template <class T, bool Keep, class Quantizer, bool Decoded>
-__device__ __forceinline__ void encode_rows(uint4* tile, tile_encoder<Quantizer> const& encoder,
+/// that the codes of a row leave in 64 bytes: the cache has few requests to spare.
+template <class T, class Quantizer, bool Decoded>
+__device__ __forceinline__ void encode_rows(uint4 const* tile, tile_encoder<Quantizer> const& encoder,
                                             side_memory<Quantizer>& memory,
                                             tile_place<Decoded> const& place,
                                             float const* largest) {
@@ -93,7 +92,6 @@ __device__ __forceinline__ void encode_rows(uint4* tile, tile_encoder<Quantizer>
       note_square<Quantizer>(at, at.row / 16 * blocks_per_edge + at.block, largest);
       std::uint64_t const codes = encode_row_block<T>(tile, encoder, memory, at);
       store_block(at, codes, memory.scales[at.row][at.block]);
-      if constexpr (Keep) keep_codes<T>(tile, at, codes);
     }
   }
 }

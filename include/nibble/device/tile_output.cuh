@@ -206,4 +206,30 @@ struct tile_output<no_side> {
   explicit tile_output(no_side) noexcept {}
 };
 
+/// The encoder of a direction, or nothing.
+template <bool WithThresholds, class Quantizer, class Out, class Memory>
+[[nodiscard]] __device__ __forceinline__ auto encoder_for(Quantizer const& q,
+                                                          tile_output<Out> const& out,
+                                                          Memory& memory) {
+  if constexpr (std::is_same_v<Quantizer, no_side>) {
+    return no_side{};
+  } else {
+    return sixteen_encoder<Quantizer, WithThresholds>(
+        q, Quantizer::outer::shares == tensor_scale::granularity::none ? 0.0f : out.amax(),
+        memory.table);
+  }
+}
+
+/// Have two directions one quantizer and amax, and so the same tables?
+template <class Rows, class Columns, class RowsOut, class ColumnsOut>
+[[nodiscard]] __device__ __forceinline__ bool are_alike(
+    [[maybe_unused]] tile_output<RowsOut> const& rows_out,
+    [[maybe_unused]] tile_output<ColumnsOut> const& columns_out) {
+  if constexpr (std::is_same_v<Rows, Columns> && !std::is_same_v<Rows, no_side>) {
+    return Rows::outer::shares == tensor_scale::granularity::none ||
+           arch::equal(rows_out.amax(), columns_out.amax());
+  }
+  return false;
+}
+
 }  // namespace nibble::device::detail

@@ -7,13 +7,6 @@
 
 namespace nibble::device::detail {
 
-/// Do both directions of a kernel make the same codes, if their amaxes are equal?
-template <class Rows, class Columns>
-inline constexpr bool makes_same_codes = false;
-template <class Both>
-requires has_square_tiles<Both> && is_nearest<typename Both::rounding_type>
-inline constexpr bool makes_same_codes<Both, Both> = true;
-
 /// Transposes 8 x 8 nibbles: nibble j of word i to nibble i of word j.
 ///
 /// rule    halves of the matrix change places, then quarters, then neighbours.
@@ -42,35 +35,25 @@ template <class T>
   return 2 * chunk_place<T>(row, static_cast<int>(sizeof(T)) * block) + ((row ^ row >> 3) & 1);
 }
 template <class T>
-__device__ __forceinline__ void keep_codes(uint4* tile, block_place<false> const& at,
-                                           std::uint64_t codes) {
-  reinterpret_cast<std::uint64_t*>(tile)[kept_place<T>(at.row, at.block)] = codes;
+__device__ __forceinline__ void keep_codes(uint4* tile, int row, int block, std::uint64_t codes) {
+  reinterpret_cast<std::uint64_t*>(tile)[kept_place<T>(row, block)] = codes;
 }
 
-/// Writes the codes that keep_codes kept as those of the tile's columns, and notes their scales; a thread
-/// takes 8 x 8 of them.
+/// Writes the codes that keep_codes kept as those of the tile's columns; a thread takes 8 x 8 of them.
 ///
-/// shape   place: of the turned tile; all threads, behind a barrier, and another before scales are stored.
-template <class T, class Quantizer>
-__device__ __forceinline__ void turn_codes(uint4 const* tile, side_memory<Quantizer> const& from,
-                                           side_memory<Quantizer>& to,
-                                           tile_place<false> const& place) {
+/// shape   place: of the turned tile; all threads, behind a barrier.
+template <class T>
+__device__ __forceinline__ void turn_codes(uint4 const* tile, tile_place<false> const& place) {
   auto const thread = static_cast<int>(threadIdx.x);
   int const first = thread % 16 * 8, column = thread / 16 * 8;  // row and column of the 8 x 8
-  int const block = first / 16, half = column / 8 % 2;
-  if (column < place.rows && block < place.blocks) {
-    std::uint32_t words[8];
-    auto const* const kept = reinterpret_cast<std::uint32_t const*>(tile) + half;
-    for (int i = 0; i < 8; ++i) words[i] = kept[2 * kept_place<T>(first + i, column / 16)];
-    turn_nibbles(words);
-    std::uint8_t* codes = place.first + column * place.pitch + first / 2;
-    for (int i = 0; i < 8; ++i, codes += place.pitch) {
-      *reinterpret_cast<std::uint32_t*>(codes) = words[i];
-    }
-  }
-  int const row = thread / 2;
-  for (int b = thread % 2 * 4; b < thread % 2 * 4 + 4; ++b) {
-    to.scales[row][b] = from.tile_scale[b * blocks_per_edge + row / 16];
+  if (column >= place.rows || first / 16 >= place.blocks) return;
+  std::uint32_t words[8];
+  auto const* const kept = reinterpret_cast<std::uint32_t const*>(tile) + column / 8 % 2;
+  for (int i = 0; i < 8; ++i) words[i] = kept[2 * kept_place<T>(first + i, column / 16)];
+  turn_nibbles(words);
+  std::uint8_t* codes = place.first + column * place.pitch + first / 2;
+  for (int i = 0; i < 8; ++i, codes += place.pitch) {
+    *reinterpret_cast<std::uint32_t*>(codes) = words[i];
   }
 }
 
