@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Square tiles whose amaxes are found on the way, and which of them can: device bytes are host bytes where the
+// Square tiles in both directions, and which directions' codes may be turned: device bytes are host bytes where the
 // tiles of a warp are of different kinds.
 #include <doctest/doctest.h>
 
@@ -10,6 +10,67 @@
 #include "support/device_bytes.cuh"
 
 using namespace nibble;
+
+namespace {
+
+using square = quantizer<nvfp4_block, scaling::amax<scaling::tile::square>>;
+using drawn = quantizer<nvfp4_block, scaling::amax<scaling::tile::square>, rounding::stochastic<>>;
+using view = quantized_view<nvfp4_block>;
+namespace kernels = device::detail;
+static_assert(kernels::turns_squares<square, view>);
+static_assert(kernels::turns_squares<kernels::no_side, kernels::no_side>);
+static_assert(!kernels::turns_squares<square, kernels::decoded_output>);
+static_assert(!kernels::turns_squares<quantizer<>, view> && !kernels::turns_squares<drawn, view>);
+
+/// Bytes unlike the host's, and broken guards, of strips of `wide` tiles under two amaxes.
+template <class ScaleLayout, class T>
+int different_bytes(fixture::matrix<T> const& values, int wide, float amax, float column_amax) {
+  square const q;
+  quantized_matrix<nvfp4_block, ScaleLayout> rows(
+      shape_for<square, ScaleLayout>(values.rows, values.columns)),
+      columns(shape_for<square, ScaleLayout>(values.columns, values.rows));
+  rows.view().amax(0, 0) = amax;
+  columns.view().amax(0, 0) = column_amax;
+  quantize_with_amax(values.view(), rows.view(), q);
+  quantize_with_amax(transposed(values.view()), columns.view(), q);
+  fixture::on_device<T> const in(values);
+  fixture::guarded_matrix rows_out(rows), columns_out(columns);
+  rows_out.overwrite(cudaStream_t{});
+  columns_out.overwrite(cudaStream_t{});
+  using view_type = quantized_view<nvfp4_block, ScaleLayout>;
+  kernels::tile_order const order(values.rows, values.columns, wide);
+  CHECK(kernels::launch_with<sizeof(kernels::square_memory<T, square, square>)>(
+            kernels::quantize_squares<T, square, view_type, square, view_type>,
+            std::min(order.count, 2u), cudaStream_t{}, in.view.data_handle(), in.view.stride(0),
+            order, q, kernels::tile_output<view_type>(rows_out.view()), q,
+            kernels::tile_output<view_type>(columns_out.view())) == device::status::success);
+  kernels::launch_clear_padding(cudaStream_t{}, rows_out.view());
+  kernels::launch_clear_padding(cudaStream_t{}, columns_out.view());
+  return rows_out.different_bytes(rows) + columns_out.different_bytes(columns);
+}
+
+}  // namespace
+
+TEST_CASE(
+    "tiles and strips of them, cut off anywhere, under one amax and under two, are the host's") {
+  if (!fixture::has_device()) return;
+  using plain = cuda::std::layout_right;
+  using tiled = layout::scale_tile_128x4;
+  struct shape {
+    matrix_index rows, columns;
+  };
+  for (shape const s : {shape{16, 16}, shape{128, 528}, shape{272, 1168}}) {
+    auto const values = fixture::filled<bf16>(s.rows, s.columns, 12);
+    for (int const wide : {1, 4}) {
+      CHECK(different_bytes<plain>(values, wide, 127, 127) == 0);
+      CHECK(different_bytes<tiled>(values, wide, 127, 127) == 0);
+      CHECK(different_bytes<plain>(values, wide, 127, 300) == 0);
+      CHECK(different_bytes<tiled>(fixture::restrided(values, s.columns + 24, 1), wide, 3, 127) ==
+            0);
+      CHECK(different_bytes<plain>(fixture::filled<float>(s.rows, s.columns, 13), wide, 9, 9) == 0);
+    }
+  }
+}
 
 TEST_CASE(
     "square tiles of all kinds side by side: device bytes are host bytes in both directions") {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The order of tiles takes each once and knows how much of it is inside.
+// The order of tiles, or of strips of them, takes each once and knows how much of it is inside.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -14,32 +14,37 @@ using nibble::matrix_index;
 namespace kernels = nibble::device::detail;
 
 __global__ void corners(kernels::tile_order order, matrix_index rows, matrix_index columns,
-                        matrix_index* out) {
-  matrix_index const across = (columns + 127) / 128;
+                        matrix_index width, matrix_index* out) {
+  matrix_index const across = (columns + width - 1) / width;
   for (std::uint32_t t = threadIdx.x; t < order.count; t += blockDim.x) {
     auto const at = order.of(t);
-    bool const is_right = at.row % 128 == 0 && at.column % 128 == 0 &&
+    bool const is_right = at.row % 128 == 0 && at.column % width == 0 &&
                           at.rows == min(matrix_index{128}, rows - at.row) &&
-                          at.columns == min(matrix_index{128}, columns - at.column);
-    out[t] = is_right ? at.row / 128 * across + at.column / 128 : -1;
+                          at.columns == min(width, columns - at.column);
+    out[t] = is_right ? at.row / 128 * across + at.column / width : -1;
   }
 }
 
 }  // namespace
 
-TEST_CASE("every tile has its turn, once") {
+TEST_CASE("every tile, and every strip, has its turn, once") {
   if (!fixture::has_device()) return;
   for (auto const& [rows, columns] : {std::pair<matrix_index, matrix_index>{16, 16},
                                       {1024, 640},
                                       {1152, 2048},
                                       {4000, 144},
                                       {128, 10000}}) {
-    auto const count = static_cast<std::size_t>((rows + 127) / 128 * ((columns + 127) / 128));
-    fixture::device_vector<matrix_index> out(count, -2);
-    corners<<<1, 256>>>(kernels::tile_order(rows, columns), rows, columns, out.data());
-    REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
-    auto seen = fixture::copied(out);
-    std::sort(seen.begin(), seen.end());
-    for (std::size_t i = 0; i < count; ++i) REQUIRE(seen[i] == static_cast<matrix_index>(i));
+    for (int const wide : {1, 4}) {
+      matrix_index const width = 128 * wide;
+      auto const count =
+          static_cast<std::size_t>((rows + 127) / 128 * ((columns + width - 1) / width));
+      fixture::device_vector<matrix_index> out(count, -2);
+      corners<<<1, 256>>>(kernels::tile_order(rows, columns, wide), rows, columns, width,
+                          out.data());
+      REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+      auto seen = fixture::copied(out);
+      std::sort(seen.begin(), seen.end());
+      for (std::size_t i = 0; i < count; ++i) REQUIRE(seen[i] == static_cast<matrix_index>(i));
+    }
   }
 }

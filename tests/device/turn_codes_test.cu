@@ -3,26 +3,16 @@
 #include <doctest/doctest.h>
 
 #include <nibble/device/turn_codes.cuh>
-#include <nibble/nibble.hpp>
 
 #include "oracle/blocks.hpp"
 #include "support/device_memory.cuh"
 
 namespace {
 
-using namespace nibble;
-using square = quantizer<nvfp4_block, scaling::amax<scaling::tile::square>>;
-using drawn = quantizer<nvfp4_block, scaling::amax<scaling::tile::square>, rounding::stochastic<>>;
-static_assert(device::detail::makes_same_codes<square, square>);
-static_assert(!device::detail::makes_same_codes<square, quantizer<>> &&
-              !device::detail::makes_same_codes<quantizer<>, quantizer<>> &&
-              !device::detail::makes_same_codes<drawn, drawn> &&
-              !device::detail::makes_same_codes<device::detail::no_side, square>);
-
 __global__ void turn(std::uint32_t const* in, std::uint32_t* out) {
   std::uint32_t words[8];
   for (int i = 0; i < 8; ++i) words[i] = in[8 * threadIdx.x + static_cast<unsigned>(i)];
-  device::detail::turn_nibbles(words);
+  nibble::device::detail::turn_nibbles(words);
   for (int i = 0; i < 8; ++i) out[8 * threadIdx.x + static_cast<unsigned>(i)] = words[i];
 }
 
