@@ -13,11 +13,12 @@ namespace {
 using nibble::matrix_index;
 namespace kernels = nibble::device::detail;
 
+template <bool ByRows>
 __global__ void corners(kernels::tile_order order, matrix_index rows, matrix_index columns,
                         matrix_index width, matrix_index* out) {
   matrix_index const across = (columns + width - 1) / width;
   for (std::uint32_t t = threadIdx.x; t < order.count; t += blockDim.x) {
-    auto const at = order.of(t);
+    auto const at = ByRows ? order.of_rows(t) : order.of(t);
     bool const is_right = at.row % 128 == 0 && at.column % width == 0 &&
                           at.rows == min(matrix_index{128}, rows - at.row) &&
                           at.columns == min(width, columns - at.column);
@@ -38,13 +39,18 @@ TEST_CASE("every tile, and every strip, has its turn, once") {
       matrix_index const width = 128 * wide;
       auto const count =
           static_cast<std::size_t>((rows + 127) / 128 * ((columns + width - 1) / width));
-      fixture::device_vector<matrix_index> out(count, -2);
-      corners<<<1, 256>>>(kernels::tile_order(rows, columns, wide), rows, columns, width,
-                          out.data());
+      fixture::device_vector<matrix_index> bands(count, -2), by_rows(count, -2);
+      kernels::tile_order const order(rows, columns, wide);
+      corners<false><<<1, 256>>>(order, rows, columns, width, bands.data());
+      corners<true><<<1, 256>>>(order, rows, columns, width, by_rows.data());
       REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
-      auto seen = fixture::copied(out);
+      auto seen = fixture::copied(bands);
       std::sort(seen.begin(), seen.end());
-      for (std::size_t i = 0; i < count; ++i) REQUIRE(seen[i] == static_cast<matrix_index>(i));
+      auto const next = fixture::copied(by_rows);
+      for (std::size_t i = 0; i < count; ++i) {
+        REQUIRE(seen[i] == static_cast<matrix_index>(i));
+        REQUIRE(next[i] == static_cast<matrix_index>(i));
+      }
     }
   }
 }

@@ -26,7 +26,8 @@ from xml.sax.saxutils import escape as xml_escape
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOOLS = {
-    "memcheck": ["--padding", "256"],
+    # Calls of CUDA's that fail are what some tests ask for, and what they look at.
+    "memcheck": ["--padding", "256", "--report-api-errors", "no"],
     "racecheck": ["--racecheck-report", "all"],
     "initcheck": [],
     "synccheck": [],

@@ -145,15 +145,20 @@ status launch_squares(cudaStream_t stream, In const& in, Rows const& q_rows,
                       RowsOut const& rows_out, Columns const& q_columns,
                       ColumnsOut const& columns_out) {
   using value_type = std::remove_cv_t<typename In::value_type>;
-  constexpr std::uint32_t wave = 132 * 3;
+  // Strips, a CTA each, where scales of rows lie side by side; else, and where strips would leave
+  // multiprocessors idle, single tiles, two each for the tables' sake.
+  constexpr bool has_rows_of_scales = !std::is_same_v<Rows, no_side> && !requires {
+    RowsOut::scale_layout::tile_rows;
+  };
   tile_order const strips(in.extent(0), in.extent(1), square_strip_tiles);
-  // Single tiles where strips would leave multiprocessors idle.
-  tile_order const order = strips.count < wave ? tile_order(in.extent(0), in.extent(1)) : strips;
+  bool const in_strips = has_rows_of_scales && strips.count >= 132 * 3;
+  tile_order const order = in_strips ? strips : tile_order(in.extent(0), in.extent(1));
+  unsigned const grid =
+      in_strips ? order.count : std::min(order.count, std::max(order.count / 2, 132u * 16));
   return launch_with<sizeof(square_memory<value_type, Rows, Columns>)>(
-      quantize_squares<value_type, Rows, RowsOut, Columns, ColumnsOut>,
-      std::min(order.count, 16 * wave), stream, in.data_handle(),
-      static_cast<matrix_index>(in.stride(0)), order, q_rows, tile_output<RowsOut>(rows_out),
-      q_columns, tile_output<ColumnsOut>(columns_out));
+      quantize_squares<value_type, Rows, RowsOut, Columns, ColumnsOut>, grid, stream,
+      in.data_handle(), static_cast<matrix_index>(in.stride(0)), order, q_rows,
+      tile_output<RowsOut>(rows_out), q_columns, tile_output<ColumnsOut>(columns_out));
 }
 
 }  // namespace nibble::device::detail

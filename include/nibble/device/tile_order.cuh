@@ -52,7 +52,16 @@ struct tile_order {
     std::uint32_t const band = band_size.divide(t), rest = t - band * band_size.value;
     std::uint32_t const height = min(together, down - band * together);
     std::uint32_t const column = height == together ? rest / together : rest / height;
-    std::uint32_t const row = band * together + rest - column * height;
+    return at(band * together + rest - column * height, column);
+  }
+  /// The same if one row of tiles is taken after the other: for what only reads and writes along rows.
+  [[nodiscard]] __device__ __forceinline__ place of_rows(std::uint32_t t) const {
+    std::uint32_t const row = t / across;
+    return at(row, t - row * across);
+  }
+
+ private:
+  [[nodiscard]] __device__ __forceinline__ place at(std::uint32_t row, std::uint32_t column) const {
     return {matrix_index{row} * tile_edge, matrix_index{column} * width,
             row + 1 == down ? last_rows : tile_edge, column + 1 == across ? last_columns : width};
   }
