@@ -80,7 +80,8 @@ TEST_CASE("a part of a quantized matrix of square tiles is written, and nothing 
   fixture::guarded_matrix out(expected.shape());
   auto const whole = expected.view();
   std::memset(whole.codes.data_handle().bytes, out.codes.poison, expected.code_bytes().size());
-  std::memset(whole.scales.data_handle(), out.scales.poison, expected.scales().size());
+  std::memset(static_cast<void*>(whole.scales.data_handle()), out.scales.poison,
+              expected.scales().size());
   fixture::on_device<bf16> const in(values);
   quantize(values.view(), *part(expected.view(), 16, 64, 32, 576), square{});
   CHECK(device::quantize(fixture::default_stream, in.view, *part(out.view(), 16, 64, 32, 576),
