@@ -129,13 +129,12 @@ __global__ void __launch_bounds__(threads_per_block, 3)
         start_next(0);
       }
     }
-    auto const thread = static_cast<int>(threadIdx.x);
     if constexpr (has_rows) {
       store_scales<16>(rows.scales, rows_out.scales, here.row, here.column / 16, here.rows,
-                       here.columns / 16, thread);
+                       here.columns / 16, threadIdx.x);
     }
     store_scales<16>(columns.scales, columns_out.scales, here.column, here.row / 16, here.columns,
-                     here.rows / 16, threads_per_block - 1 - thread);
+                     here.rows / 16, threads_per_block - 1 - threadIdx.x);
   }
 }
 

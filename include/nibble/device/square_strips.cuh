@@ -53,7 +53,7 @@ __global__ void __launch_bounds__(threads_per_block, 2)
     }
     __syncthreads();
     store_scales<16>(scales[half], out.scales, here.row, here.column / 16, here.rows,
-                     here.columns / 16, static_cast<int>(threadIdx.x));
+                     here.columns / 16, threadIdx.x);
   }
 }
 

@@ -102,12 +102,11 @@ __global__ void __launch_bounds__(threads_per_block, 3)
     }
     if constexpr (has_rows && !is_decoded<RowsOut>) {
       store_scales<1>(memory.rows.scales, rows_out.scales, first_row, first_column / 16,
-                      rows_inside, blocks_across, static_cast<int>(threadIdx.x));
+                      rows_inside, blocks_across, threadIdx.x);
     }
     if constexpr (has_columns && !is_decoded<ColumnsOut>) {
       store_scales<1>(memory.columns.scales, columns_out.scales, first_column, first_row / 16,
-                      columns_inside, blocks_down,
-                      threads_per_block - 1 - static_cast<int>(threadIdx.x));
+                      columns_inside, blocks_down, threads_per_block - 1 - threadIdx.x);
     }
   }
 }

@@ -137,47 +137,61 @@ template <class Out>
   return {out, is_wide};
 }
 
+/// Calls body(i) for each i below Count, this thread's share of 256.
+template <unsigned Count, class Body>
+__device__ __forceinline__ void share_out(unsigned thread, Body const& body) {
+#pragma unroll
+  for (unsigned first = 0; first < Count; first += threads_per_block) {
+    if (first + threads_per_block <= Count || first + thread < Count) body(first + thread);
+  }
+}
+
 /// Writes the scales of a part that begins at (first_row, first_block), of which so many rows and blocks are
 /// inside, given for every RowsEach rows. thread: the number of this one of 256; low ones have more to do, so
 /// that two directions number them from either end.
-template <int RowsEach, class Scale, std::size_t Down, std::size_t Across, class Out>
+template <unsigned RowsEach, class Scale, std::size_t Down, std::size_t Across, class Out>
 __device__ __forceinline__ void store_scales(Scale const (&scales)[Down][Across],
                                              scale_target<Out> const& target,
                                              matrix_index first_row, matrix_index first_block,
-                                             int rows, int blocks, int thread) {
-  constexpr int tall = int{Down} * RowsEach, wide = int{Across};
+                                             int rows, int blocks, unsigned thread) {
+  constexpr unsigned tall = unsigned{Down} * RowsEach, wide = unsigned{Across}, edge = tile_edge;
   auto const& out = target.out;
   auto const& mapping = out.scales.mapping();
   Scale* const data = out.scales.data_handle();
   if (target.is_wide && rows % tile_edge == 0 && blocks % blocks_per_edge == 0) {
+    // Of one tile, all of it is inside.
+    auto const is_inside = [&](unsigned row, unsigned block) {
+      return (tall == edge || static_cast<int>(row) < rows) &&
+             (wide == blocks_per_edge || static_cast<int>(block) < blocks);
+    };
     if constexpr (std::is_same_v<typename Out::scale_layout, layout::scale_tile_128x4>) {
-      for (int i = thread; i < tall / 4 * (wide / 4); i += threads_per_block) {
-        int const row = i % 32, tile = i / 32 % (wide / 4), down = i / (8 * wide) * tile_edge;
-        if (down >= rows || 4 * tile >= blocks) continue;
-        auto const four = [&](int below) {
+      share_out<tall / 4 * (wide / 4)>(thread, [&](unsigned i) {
+        unsigned const row = i % 32, tile = i / 32 % (wide / 4), down = i / (8 * wide) * edge;
+        if (!is_inside(down, 4 * tile)) return;
+        auto const four = [&](unsigned below) {
           return reinterpret_cast<std::uint32_t const*>(
               scales[(down + row + below) / RowsEach])[tile];
         };
         reinterpret_cast<uint4*>(data + mapping(first_row + down, first_block + 4 * tile))[row] =
             uint4{four(0), four(32), four(64), four(96)};
-      }
+      });
     } else {
-      for (int i = thread; i < tall * (wide / 8); i += threads_per_block) {
-        int const row = i / (wide / 8), eighth = i % (wide / 8);
-        if (row >= rows || 8 * eighth >= blocks) continue;
+      share_out<tall*(wide / 8)>(thread, [&](unsigned i) {
+        unsigned const row = i / (wide / 8), eighth = i % (wide / 8);
+        if (!is_inside(row, 8 * eighth)) return;
         *reinterpret_cast<uint2*>(data + mapping(first_row + row, first_block + 8 * eighth)) =
             reinterpret_cast<uint2 const*>(scales[row / RowsEach])[eighth];
-      }
+      });
     }
     return;
   }
   int const step = out.rows_per_scale() == 1 ? 1 : 16;
 #pragma unroll 1
-  for (int i = thread; i < tall / step * wide; i += threads_per_block) {
-    int const row = i / wide, block = i % wide;
+  for (int i = static_cast<int>(thread); i < int{tall} / step * int{wide}; i += threads_per_block) {
+    int const row = i / int{wide}, block = i % int{wide};
     if (row * step < rows && block < blocks) {
       out.scales(first_row / step + row, first_block + block) =
-          scales[row * step / RowsEach][block];
+          scales[row * step / int{RowsEach}][block];
     }
   }
 }
