@@ -14,6 +14,7 @@ using namespace nibble;
 namespace {
 
 using square = quantizer<nvfp4_block, scaling::amax<scaling::tile::square>>;
+using unscaled = quantizer<nvfp4_block, scaling::amax<scaling::tile::square, tensor_scale::none>>;
 using drawn = quantizer<nvfp4_block, scaling::amax<scaling::tile::square>, rounding::stochastic<>>;
 using view = quantized_view<nvfp4_block>;
 namespace kernels = device::detail;
@@ -22,27 +23,30 @@ static_assert(kernels::turns_squares<kernels::no_side, kernels::no_side>);
 static_assert(!kernels::turns_squares<square, kernels::decoded_output>);
 static_assert(!kernels::turns_squares<quantizer<>, view> && !kernels::turns_squares<drawn, view>);
 
-/// Bytes unlike the host's, and broken guards, of strips of `wide` tiles under two amaxes.
-template <class ScaleLayout, class T>
-int different_bytes(fixture::matrix<T> const& values, int wide, float amax, float column_amax) {
+/// Bytes unlike the host's, and broken guards, of strips of `wide` tiles under two amaxes, the columns by another
+/// quantizer or not, with a scale for each row or for each square.
+template <class ScaleLayout, class Columns = square, class T>
+int different_bytes(fixture::matrix<T> const& values, int wide, float amax, float column_amax,
+                    bool is_for_each_square = false) {
   square const q;
+  Columns const q_columns;
   quantized_matrix<nvfp4_block, ScaleLayout> rows(
-      shape_for<square, ScaleLayout>(values.rows, values.columns)),
-      columns(shape_for<square, ScaleLayout>(values.columns, values.rows));
+      shape_for<square, ScaleLayout>(values.rows, values.columns, is_for_each_square)),
+      columns(shape_for<Columns, ScaleLayout>(values.columns, values.rows, is_for_each_square));
   rows.view().amax(0, 0) = amax;
   columns.view().amax(0, 0) = column_amax;
   quantize_with_amax(values.view(), rows.view(), q);
-  quantize_with_amax(transposed(values.view()), columns.view(), q);
+  quantize_with_amax(transposed(values.view()), columns.view(), q_columns);
   fixture::on_device<T> const in(values);
   fixture::guarded_matrix rows_out(rows), columns_out(columns);
   rows_out.overwrite(cudaStream_t{});
   columns_out.overwrite(cudaStream_t{});
   using view_type = quantized_view<nvfp4_block, ScaleLayout>;
   kernels::tile_order const order(values.rows, values.columns, wide);
-  CHECK(kernels::launch_with<sizeof(kernels::square_memory<T, square, square>)>(
-            kernels::quantize_squares<T, square, view_type, square, view_type>,
+  CHECK(kernels::launch_with<sizeof(kernels::square_memory<T, square, Columns>)>(
+            kernels::quantize_squares<T, square, view_type, Columns, view_type>,
             std::min(order.count, 2u), cudaStream_t{}, in.view.data_handle(), in.view.stride(0),
-            order, q, kernels::tile_output<view_type>(rows_out.view()), q,
+            order, q, kernels::tile_output<view_type>(rows_out.view()), q_columns,
             kernels::tile_output<view_type>(columns_out.view())) == device::status::success);
   kernels::launch_clear_padding(cudaStream_t{}, rows_out.view());
   kernels::launch_clear_padding(cudaStream_t{}, columns_out.view());
@@ -59,7 +63,7 @@ TEST_CASE(
   struct shape {
     matrix_index rows, columns;
   };
-  for (shape const s : {shape{16, 16}, shape{128, 528}, shape{272, 1168}}) {
+  for (shape const s : {shape{16, 16}, shape{128, 640}, shape{272, 1168}}) {
     auto const values = fixture::filled<bf16>(s.rows, s.columns, 12);
     for (int const wide : {1, 4}) {
       CHECK(different_bytes<plain>(values, wide, 127, 127) == 0);
@@ -68,6 +72,9 @@ TEST_CASE(
       CHECK(different_bytes<tiled>(fixture::restrided(values, s.columns + 24, 1), wide, 3, 127) ==
             0);
       CHECK(different_bytes<plain>(fixture::filled<float>(s.rows, s.columns, 13), wide, 9, 9) == 0);
+      CHECK(different_bytes<plain>(fixture::filled<fp16>(s.rows, s.columns, 14), wide, 9, 9) == 0);
+      CHECK(different_bytes<plain>(values, wide, 127, 127, true) == 0);
+      CHECK(different_bytes<tiled, unscaled>(values, wide, 127, 127) == 0);
     }
   }
 }

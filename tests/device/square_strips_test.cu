@@ -59,7 +59,7 @@ TEST_CASE("strips of square tiles, cut off anywhere and rows apart: device bytes
     matrix_index rows, columns;
   };
   for (shape const s : {shape{16, 16}, shape{32, 112}, shape{16, 144}, shape{48, 496},
-                        shape{16, 512}, shape{32, 528}, shape{272, 1168}}) {
+                        shape{16, 512}, shape{128, 640}, shape{272, 1168}}) {
     auto values = fixture::filled<bf16>(s.rows, s.columns, 6);
     values(3, s.columns - 5) = bf16::from_bits(0x7FC0);
     values(s.rows - 1, 7) = bf16(-4000.0f);
@@ -73,18 +73,30 @@ TEST_CASE("strips of square tiles, cut off anywhere and rows apart: device bytes
   }
 }
 
-TEST_CASE("a part of a quantized matrix of square tiles is written, and nothing round it") {
-  if (!fixture::has_device()) return;
+namespace {
+
+/// Writes a part that begins at (row, column), 32 by 576, and counts bytes unlike the host's: in it or round it.
+template <class ScaleLayout>
+int different_bytes_of_part(matrix_index row, matrix_index column) {
   auto const values = fixture::filled<bf16>(32, 576, 9);
-  quantized_matrix<nvfp4_block> expected(shape_for<square>(64, 1024));
+  quantized_matrix<nvfp4_block, ScaleLayout> expected(shape_for<square, ScaleLayout>(64, 1024));
   fixture::guarded_matrix out(expected.shape());
   auto const whole = expected.view();
   std::memset(whole.codes.data_handle().bytes, out.codes.poison, expected.code_bytes().size());
   std::memset(static_cast<void*>(whole.scales.data_handle()), out.scales.poison,
               expected.scales().size());
   fixture::on_device<bf16> const in(values);
-  quantize(values.view(), *part(expected.view(), 16, 64, 32, 576), square{});
-  CHECK(device::quantize(fixture::default_stream, in.view, *part(out.view(), 16, 64, 32, 576),
+  quantize(values.view(), *part(expected.view(), row, column, 32, 576), square{});
+  CHECK(device::quantize(fixture::default_stream, in.view, *part(out.view(), row, column, 32, 576),
                          square{}) == device::status::success);
-  CHECK(out.different_bytes(expected) == 0);
+  return out.different_bytes(expected);
+}
+
+}  // namespace
+
+TEST_CASE("a part of a quantized matrix of square tiles is written, and nothing round it") {
+  if (!fixture::has_device()) return;
+  CHECK(different_bytes_of_part<plain>(0, 0) == 0);
+  CHECK(different_bytes_of_part<plain>(16, 64) == 0);
+  CHECK(different_bytes_of_part<tiled>(0, 0) == 0);
 }

@@ -91,7 +91,7 @@ __global__ void __launch_bounds__(threads_per_block, flat_blocks<Quantizer>())
     quantize_rows(T const* in, matrix_index pitch, std::uint8_t* codes, matrix_index code_pitch,
                   Scale* scales, matrix_index tile_pitch, float const* amax, unsigned rows,
                   unsigned across, Quantizer q) {
-  static_assert(threads_per_block == 32 / 4 * 32);
+  static_assert(threads_per_block / 32 * 4 == 32, "a CTA takes 32 blocks of a row");
   alignas(16) __shared__ float table[sixteen_encoder<Quantizer>::table_size];
   sixteen_encoder<Quantizer> const encoder(q, amax != nullptr ? *amax : 0.0f, table);
   fill_tables(encoder);
@@ -110,7 +110,7 @@ __global__ void __launch_bounds__(threads_per_block, flat_blocks<Quantizer>())
   }
 }
 
-/// Is quantize_rows for a matrix: its rows wide, and long enough for whole warps?
+/// Is quantize_rows for a matrix: its rows wide, and as long as what a CTA takes?
 template <class In, class Out>
 [[nodiscard]] bool has_long_rows(In const& in, Out const& out) {
   return has_wide_rows(in) && has_wide_codes(out) && out.scales.mapping().is_whole() &&

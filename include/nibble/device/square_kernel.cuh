@@ -40,7 +40,7 @@ struct square_memory {
   square_side<Columns, across, blocks_per_edge> columns;
 };
 
-/// The codes of a lane's four rows from (row, block) of a 128x128 tile on, and the scale of their square.
+/// The codes of a lane's four rows from (row, block) of a 128x128 tile on, to nearest, and the scale of their square.
 template <class T, class Quantizer>
 [[nodiscard]] __device__ __forceinline__ typename Quantizer::scale_type encode_square_of_tile(
     square_encoder<T, Quantizer> const& encoder, uint4 const* tile, int row, int block,
@@ -53,7 +53,7 @@ template <class T, class Quantizer>
     auto const values_of = [&](int r, float(&values)[16]) {
       load_row<T>(tile, row + 4 * r, block, values);
     };
-    return encode_square(encoder, values_of, 0, 0, codes);
+    return encode_square(encoder, values_of, 0, 0, codes);  // to nearest, wherever they are
   }
 }
 
@@ -109,7 +109,7 @@ __global__ void __launch_bounds__(threads_per_block, 3)
           for (int r = 0; r < 4; ++r) {
             *reinterpret_cast<std::uint64_t*>(place.first + 4 * r * place.pitch) = codes[r];
           }
-          if (lane < 8) {
+          if (lane < blocks_per_edge) {
             rows.scales[warp][across] = scale;
             if constexpr (std::is_same_v<Rows, Columns>) columns.scales[across][warp] = scale;
           }
@@ -117,7 +117,7 @@ __global__ void __launch_bounds__(threads_per_block, 3)
         if (!is_alike) {
           auto const scale =
               encode_square_of_tile<T, Columns>(column_encoder, tile, row, block, codes);
-          if (lane < 8) columns.scales[across][warp] = scale;
+          if (lane < blocks_per_edge) columns.scales[across][warp] = scale;
         }
         for (int r = 0; r < 4; ++r) keep_codes<T>(tile, row + 4 * r, block, codes[r]);
       }
@@ -138,17 +138,15 @@ __global__ void __launch_bounds__(threads_per_block, 3)
   }
 }
 
-/// Launches quantize_squares on a matrix that is_tileable. Rows may be no_side; quantizers as prepared.
+/// Launches quantize_squares on a matrix that is_tileable, with wide codes. Rows may be no_side; quantizers as prepared.
 template <class In, class Rows, class RowsOut, class Columns, class ColumnsOut>
 status launch_squares(cudaStream_t stream, In const& in, Rows const& q_rows,
                       RowsOut const& rows_out, Columns const& q_columns,
                       ColumnsOut const& columns_out) {
   using value_type = std::remove_cv_t<typename In::value_type>;
   // Strips, a CTA each, where scales of rows lie side by side; else, and where strips would leave
-  // multiprocessors idle, single tiles, two each for the tables' sake.
-  constexpr bool has_rows_of_scales = !std::is_same_v<Rows, no_side> && !requires {
-    RowsOut::scale_layout::tile_rows;
-  };
+  // multiprocessors idle, single tiles, two each for the tables' sake if there are many.
+  constexpr bool has_rows_of_scales = !std::is_same_v<Rows, no_side> && !has_scale_tiles<RowsOut>;
   tile_order const strips(in.extent(0), in.extent(1), square_strip_tiles);
   bool const in_strips = has_rows_of_scales && strips.count >= 132 * 3;
   tile_order const order = in_strips ? strips : tile_order(in.extent(0), in.extent(1));

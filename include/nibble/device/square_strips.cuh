@@ -10,6 +10,14 @@
 
 namespace nibble::device::detail {
 
+/// Shared memory of strips. Scales are of two, which take turns: one is written while the other is read.
+template <class T, class Quantizer>
+struct strip_memory {
+  alignas(16) float table[square_encoder<T, Quantizer>::table_size];
+  alignas(16) typename Quantizer::scale_type
+      scales[2][std::size_t{blocks_per_edge}][std::size_t{square_strip_tiles * blocks_per_edge}];
+};
+
 /// 128 rows of 512 columns a CTA, or of 128 where `order` says so: a warp 16 rows, eight tiles at a time, so that
 /// codes leave in 64 bytes of a row; scales when all have been made, whole sectors of them. Two CTAs a
 /// multiprocessor, whose warps load 8 KB at a time, are faster than more of them with less each.
@@ -17,14 +25,9 @@ template <class T, class Out, class Quantizer>
 __global__ void __launch_bounds__(threads_per_block, 2)
     quantize_square_strips(T const* in, matrix_index pitch, tile_order order, tile_output<Out> out,
                            Quantizer q) {
-  using encoder_type = square_encoder<T, Quantizer>;
   constexpr int steps = square_strip_tiles, steps_at_once = 4 / static_cast<int>(sizeof(T));
-  constexpr bool has_amax = Quantizer::outer::shares != tensor_scale::granularity::none;
-  alignas(16) __shared__ float table[encoder_type::table_size];
-  // Of two strips, which take turns: one is written while the other is read.
-  alignas(16) __shared__
-      typename Quantizer::scale_type scales[2][blocks_per_edge][steps * blocks_per_edge];
-  encoder_type const encoder(q, has_amax ? out.amax() : 0.0f, table);
+  __shared__ strip_memory<T, Quantizer> memory;
+  auto const encoder = encoder_for<finds_squares<T, Quantizer>()>(q, out, memory);
   fill_tables(encoder);
   __syncthreads();
   int const lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
@@ -48,16 +51,16 @@ __global__ void __launch_bounds__(threads_per_block, 2)
         for (int r = 0; r < 4; ++r) {
           *reinterpret_cast<std::uint64_t*>(to + 4 * r * place.pitch) = codes[r];
         }
-        if (lane < blocks_per_edge) scales[half][warp][tile] = scale;
+        if (lane < blocks_per_edge) memory.scales[half][warp][tile] = scale;
       }
     }
     __syncthreads();
-    store_scales<16>(scales[half], out.scales, here.row, here.column / 16, here.rows,
+    store_scales<16>(memory.scales[half], out.scales, here.row, here.column / 16, here.rows,
                      here.columns / 16, threadIdx.x);
   }
 }
 
-/// Launches quantize_square_strips on a matrix that is_tileable.
+/// Launches quantize_square_strips on a matrix that is_tileable, with wide codes; the quantizer as prepared.
 template <class In, class Out, class Quantizer>
 void launch_square_strips(cudaStream_t stream, In const& in, Out const& out, Quantizer const& q) {
   using value_type = std::remove_cv_t<typename In::value_type>;

@@ -12,6 +12,12 @@ struct no_side {};
 
 inline constexpr int tile_edge = 128, blocks_per_edge = tile_edge / 16;
 
+/// Do an output's scales come in tiles of 128x4, not in rows?
+template <class Out>
+inline constexpr bool has_scale_tiles = false;
+template <class Block>
+inline constexpr bool has_scale_tiles<quantized_view<Block, layout::scale_tile_128x4>> = true;
+
 /// An object in shared memory, its address in a register: nvcc would rather find it again for each block.
 template <class T>
 [[nodiscard]] __device__ __forceinline__ T& kept_shared(T& object) {

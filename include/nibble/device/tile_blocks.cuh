@@ -78,7 +78,8 @@ template <class T, class Quantizer, class Place>
 /// The tile's blocks along its rows: a warp takes 16 rows, lane l row l / 8 of 4 and block l % 8 at a time, so
 /// that the codes of a row leave in 64 bytes: the cache has few requests to spare.
 template <class T, class Quantizer, bool Decoded>
-__device__ __forceinline__ void encode_rows(uint4 const* tile, tile_encoder<Quantizer> const& encoder,
+__device__ __forceinline__ void encode_rows(uint4 const* tile,
+                                            tile_encoder<Quantizer> const& encoder,
                                             side_memory<Quantizer>& memory,
                                             tile_place<Decoded> const& place,
                                             float const* largest) {

@@ -126,8 +126,7 @@ template <class Rows, class RowsOut, class Columns>
 [[nodiscard]] constexpr unsigned tiles_each() {
   if (std::is_same_v<Rows, no_side> || std::is_same_v<Columns, no_side>) return 4;
   // Rows of scales meet those of the next tiles in the cache, if it is not long until then.
-  constexpr bool has_scale_tiles = requires { RowsOut::scale_layout::tile_rows; };
-  return std::is_same_v<Rows, Columns> && !has_scale_tiles ? 4 : 6;
+  return std::is_same_v<Rows, Columns> && !has_scale_tiles<RowsOut> ? 4 : 6;
 }
 
 /// Launches the kernel on a matrix that is_tileable. Either side may be no_side.
@@ -139,7 +138,8 @@ status launch_tiles(cudaStream_t stream, In const& in, Rows const& q_rows, RowsO
   auto const columns = prepared(q_columns);
   using row_type = std::remove_const_t<decltype(rows)>;
   using column_type = std::remove_const_t<decltype(columns)>;
-  if constexpr (turns_squares<row_type, RowsOut> && turns_squares<column_type, ColumnsOut>) {
+  if constexpr (turns_squares<row_type, RowsOut> && turns_squares<column_type, ColumnsOut> &&
+                !std::is_same_v<column_type, no_side>) {
     return launch_squares(stream, in, rows, rows_out, columns, columns_out);
   } else {
     tile_order const order(in.extent(0), in.extent(1));

@@ -128,7 +128,7 @@ template <class Out>
   auto const& mapping = out.scales.mapping();
   bool is_wide = out.rows_per_scale() == 1 &&
                  reinterpret_cast<std::uintptr_t>(out.scales.data_handle()) % 16 == 0;
-  if constexpr (std::is_same_v<typename Out::scale_layout, layout::scale_tile_128x4>) {
+  if constexpr (has_scale_tiles<Out>) {
     is_wide = is_wide && mapping.is_whole();
   } else {
     is_wide = is_wide && std::is_same_v<typename Out::scale_layout, ::cuda::std::layout_right> &&
@@ -164,7 +164,7 @@ __device__ __forceinline__ void store_scales(Scale const (&scales)[Down][Across]
       return (tall == edge || static_cast<int>(row) < rows) &&
              (wide == blocks_per_edge || static_cast<int>(block) < blocks);
     };
-    if constexpr (std::is_same_v<typename Out::scale_layout, layout::scale_tile_128x4>) {
+    if constexpr (has_scale_tiles<Out>) {
       share_out<tall / 4 * (wide / 4)>(thread, [&](unsigned i) {
         unsigned const row = i % 32, tile = i / 32 % (wide / 4), down = i / (8 * wide) * edge;
         if (!is_inside(down, 4 * tile)) return;
@@ -234,7 +234,8 @@ template <bool WithThresholds, class Quantizer, class Out, class Memory>
   }
 }
 
-/// Have two directions one quantizer and amax, and so the same tables?
+/// Have two directions one quantizer, whose scaling and rounding to nearest hold no state, and one amax, and so the same
+/// tables?
 template <class Rows, class Columns, class RowsOut, class ColumnsOut>
 [[nodiscard]] __device__ __forceinline__ bool are_alike(
     [[maybe_unused]] tile_output<RowsOut> const& rows_out,
