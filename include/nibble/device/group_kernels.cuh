@@ -2,7 +2,7 @@
 // The kernel that goes over a matrix group by group, whatever the quantizer.
 #pragma once
 
-#include "nibble/device/pair_blocks.cuh"
+#include "nibble/device/group.cuh"
 
 namespace nibble::device::detail {
 

@@ -114,6 +114,23 @@ template <class Quantizer>
 template <class T, class Quantizer>
 using square_encoder = sixteen_encoder<Quantizer, finds_squares<T, Quantizer>()>;
 
+/// The codes of a lane's four rows and the tile's scale, see encode_square, by pairs where that can be.
+///
+/// shape   from: pairs_of(r, pairs) and values_of(r, values) give the block of row 4 r, in pairs and as floats.
+template <class T, class Quantizer, class Source>
+[[nodiscard]] __device__ __forceinline__ typename Quantizer::scale_type encode_square_from(
+    square_encoder<T, Quantizer> const& encoder, Source const& from, std::uint64_t position,
+    std::uint64_t pitch, std::uint64_t (&codes)[4]) {
+  if constexpr (finds_squares<T, Quantizer>()) {
+    std::uint32_t pairs[4][8];
+    for (int r = 0; r < 4; ++r) from.pairs_of(r, pairs[r]);
+    return encode_square_of_pairs<Quantizer>(encoder, pairs, codes);
+  } else {
+    auto const values_of = [&](int r, float(&values)[16]) { from.values_of(r, values); };
+    return encode_square(encoder, values_of, position, pitch, codes);
+  }
+}
+
 /// A lane's part of a tile: the blocks of four rows, four rows apart, of a matrix whose rows are 16-byte aligned and
 /// `pitch` apart.
 template <class T>
@@ -128,29 +145,16 @@ struct square_values {
       for (int c = 0; c < chunks; ++c) chunk[r][c] = row[c];
     }
   }
-
-  /// The codes of the four rows, see encode_square, and the tile's scale.
-  template <class Quantizer>
-  [[nodiscard]] __device__ __forceinline__ typename Quantizer::scale_type encode(
-      square_encoder<T, Quantizer> const& encoder, std::uint64_t position, std::uint64_t pitch,
-      std::uint64_t (&codes)[4]) const {
-    if constexpr (finds_squares<T, Quantizer>()) {
-      std::uint32_t pairs[4][8];
-      for (int r = 0; r < 4; ++r) {
-        for (int c = 0; c < 2; ++c) {
-          pairs[r][4 * c] = chunk[r][c].x;
-          pairs[r][4 * c + 1] = chunk[r][c].y;
-          pairs[r][4 * c + 2] = chunk[r][c].z;
-          pairs[r][4 * c + 3] = chunk[r][c].w;
-        }
-      }
-      return encode_square_of_pairs<Quantizer>(encoder, pairs, codes);
-    } else {
-      auto const values_of = [&](int r, float(&values)[16]) {
-        for (int c = 0; c < chunks; ++c) widen<T>(chunk[r][c], values + c * 16 / chunks);
-      };
-      return encode_square(encoder, values_of, position, pitch, codes);
+  __device__ __forceinline__ void pairs_of(int r, std::uint32_t (&pairs)[8]) const {
+    for (int c = 0; c < 2; ++c) {
+      pairs[4 * c] = chunk[r][c].x;
+      pairs[4 * c + 1] = chunk[r][c].y;
+      pairs[4 * c + 2] = chunk[r][c].z;
+      pairs[4 * c + 3] = chunk[r][c].w;
     }
+  }
+  __device__ __forceinline__ void values_of(int r, float (&values)[16]) const {
+    for (int c = 0; c < chunks; ++c) widen<T>(chunk[r][c], values + c * 16 / chunks);
   }
 };
 

@@ -40,22 +40,19 @@ struct square_memory {
   square_side<Columns, across, blocks_per_edge> columns;
 };
 
-/// The codes of a lane's four rows from (row, block) of a 128x128 tile on, to nearest, and the scale of their square.
-template <class T, class Quantizer>
-[[nodiscard]] __device__ __forceinline__ typename Quantizer::scale_type encode_square_of_tile(
-    square_encoder<T, Quantizer> const& encoder, uint4 const* tile, int row, int block,
-    std::uint64_t (&codes)[4]) {
-  if constexpr (finds_squares<T, Quantizer>()) {
-    std::uint32_t pairs[4][8];
-    for (int r = 0; r < 4; ++r) load_row_of_pairs<T>(tile, row + 4 * r, block, pairs[r]);
-    return encode_square_of_pairs<Quantizer>(encoder, pairs, codes);
-  } else {
-    auto const values_of = [&](int r, float(&values)[16]) {
-      load_row<T>(tile, row + 4 * r, block, values);
-    };
-    return encode_square(encoder, values_of, 0, 0, codes);  // to nearest, wherever they are
+/// A lane's part of a square, from (row, block) of a 128x128 tile on.
+template <class T>
+struct square_of_tile {
+  uint4 const* tile;
+  int row, block;
+
+  __device__ __forceinline__ void pairs_of(int r, std::uint32_t (&pairs)[8]) const {
+    load_row_of_pairs<T>(tile, row + 4 * r, block, pairs);
   }
-}
+  __device__ __forceinline__ void values_of(int r, float (&values)[16]) const {
+    load_row<T>(tile, row + 4 * r, block, values);
+  }
+};
 
 /// Strips of 128x128 tiles, a CTA at a time: a warp 16 rows of a tile, a lane four blocks, see square_codes.cuh.
 /// Codes leave in 64 bytes of a row or column, scales when all of a strip have been made.
@@ -101,9 +98,10 @@ __global__ void __launch_bounds__(threads_per_block, 3)
       if constexpr (tile_stages<T> == 2) start_next(buffer ^= 1);
       int const across = first / 16 + block;
       if (row < here.rows && 16 * across < here.columns) {
-        std::uint64_t codes[4];
+        square_of_tile<T> const square{tile, row, block};
+        std::uint64_t codes[4];  // to nearest, so that positions do not matter
         if constexpr (has_rows) {
-          auto const scale = encode_square_of_tile<T, Rows>(row_encoder, tile, row, block, codes);
+          auto const scale = encode_square_from<T, Rows>(row_encoder, square, 0, 0, codes);
           tile_place<false> const place(rows_out.codes, here.row + row, here.column / 16 + across,
                                         1, 1);
           for (int r = 0; r < 4; ++r) {
@@ -115,8 +113,7 @@ __global__ void __launch_bounds__(threads_per_block, 3)
           }
         }
         if (!is_alike) {
-          auto const scale =
-              encode_square_of_tile<T, Columns>(column_encoder, tile, row, block, codes);
+          auto const scale = encode_square_from<T, Columns>(column_encoder, square, 0, 0, codes);
           if (lane < blocks_per_edge) columns.scales[across][warp] = scale;
         }
         for (int r = 0; r < 4; ++r) keep_codes<T>(tile, row + 4 * r, block, codes[r]);

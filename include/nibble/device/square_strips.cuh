@@ -45,9 +45,9 @@ __global__ void __launch_bounds__(threads_per_block, 2)
         if (16 * tile >= here.columns) break;
         square_values<T> const values(from, pitch);
         std::uint64_t codes[4];
-        auto const scale = values.template encode<Quantizer>(
-            encoder, place.position + static_cast<std::uint64_t>(step * tile_edge), place.columns,
-            codes);
+        auto const scale = encode_square_from<T, Quantizer>(
+            encoder, values, place.position + static_cast<std::uint64_t>(step * tile_edge),
+            place.columns, codes);
         for (int r = 0; r < 4; ++r) {
           *reinterpret_cast<std::uint64_t*>(to + 4 * r * place.pitch) = codes[r];
         }

@@ -234,8 +234,8 @@ template <bool WithThresholds, class Quantizer, class Out, class Memory>
   }
 }
 
-/// Have two directions one quantizer, whose scaling and rounding to nearest hold no state, and one amax, and so the same
-/// tables?
+/// Have two directions one kind of quantizer and one amax, and so, as scalings hold no state, the same tables, and to
+/// nearest the same codes of square tiles?
 template <class Rows, class Columns, class RowsOut, class ColumnsOut>
 [[nodiscard]] __device__ __forceinline__ bool are_alike(
     [[maybe_unused]] tile_output<RowsOut> const& rows_out,
