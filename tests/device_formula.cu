@@ -28,7 +28,8 @@ using plain = cuda::std::layout_right;
 using tiled = layout::scale_tile_128x4;
 using fixture::require;
 
-constexpr matrix_index edge = 4096, across = edge / 16, blocks = edge * across;
+// Large enough for the kernels to take strips of tiles.
+constexpr matrix_index edge = 8192, across = edge / 16, blocks = edge * across;
 constexpr unsigned grid = 4096, threads_each = 256;
 cuda::stream_ref const stream{cudaStream_t{}};
 constexpr auto ok = device::status::success;

@@ -16,7 +16,8 @@ __global__ void load(nibble::bf16 const* in, int rows, int columns, uint4* out) 
   __shared__ uint4 tile[128 * 16];
   for (int i = static_cast<int>(threadIdx.x); i < 128 * 16; i += 256) tile[i] = uint4{7, 7, 7, 7};
   __syncthreads();
-  kernels::start_tile(in, nibble::matrix_index{256}, rows, columns, tile);
+  kernels::tile_loader<nibble::bf16> const loader(in, 256);
+  loader.start(0, 0, rows, columns, tile);
   __pipeline_wait_prior(0);
   __syncthreads();
   for (int i = static_cast<int>(threadIdx.x); i < 128 * 16; i += 256) {

@@ -35,12 +35,12 @@ TEST_CASE("every tile, and every strip, has its turn, once") {
                                       {1152, 2048},
                                       {4000, 144},
                                       {128, 10000}}) {
-    for (int const wide : {1, 4}) {
+    for (auto const& [wide, tall] : {std::pair<int, unsigned>{1, 8}, {4, 8}, {4, 4}, {2, 1}}) {
       matrix_index const width = 128 * wide;
       auto const count =
           static_cast<std::size_t>((rows + 127) / 128 * ((columns + width - 1) / width));
       fixture::device_vector<matrix_index> bands(count, -2), by_rows(count, -2);
-      kernels::tile_order const order(rows, columns, wide);
+      kernels::tile_order const order(rows, columns, wide, tall);
       corners<false><<<1, 256>>>(order, rows, columns, width, bands.data());
       corners<true><<<1, 256>>>(order, rows, columns, width, by_rows.data());
       REQUIRE(cudaDeviceSynchronize() == cudaSuccess);

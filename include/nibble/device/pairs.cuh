@@ -26,16 +26,6 @@ requires makes_sixteens<Quantizer> && sixteen_encoder<Quantizer>::needs_amax_onl
     sixteen_encoder<Quantizer>::is_quick inline constexpr bool takes_pairs<Quantizer> =
         Quantizer::transform_type::size == 1 || is_hadamard_16<typename Quantizer::transform_type>;
 
-/// Are they made by thresholds? Not where an instruction makes codes, nor where packed minima are long.
-template <class Encoder>
-[[nodiscard]] __device__ constexpr bool by_thresholds() {
-#if NIBBLE_HAS_DPX && !NIBBLE_HAS_CVT_E2M1
-  return Encoder::has_thresholds;
-#else
-  return false;
-#endif
-}
-
 /// Fills the tables of an encoder; all threads of a block, each with a number of its own.
 template <class Quantizer, bool WithThresholds>
 __device__ __forceinline__ void fill_tables(

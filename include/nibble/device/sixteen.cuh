@@ -39,12 +39,11 @@ inline constexpr bool makes_sixteens =
                                                              typename Quantizer::block_type>)) &&
     std::is_same_v<decltype(Quantizer::correction), correction::none>;
 
-/// What the threads of a CTA keep of a quantizer: its factors, and in shared memory the encode
-/// factor of each scale, so that no block costs a division.
+/// What the threads of a CTA keep of a quantizer: its factors, and in shared memory the encode factor or the thresholds
+/// of each scale, so that hardly a block costs a division.
 ///
-/// shape   table: table_size floats of shared memory, 16-byte aligned. fill_table is called by all
-///         threads, fill_thresholds behind it where codes are made of pairs, then __syncthreads; after
-///         that any thread may encode.
+/// shape   table: table_size floats of shared memory, 16-byte aligned. detail::fill_tables is called by all threads,
+///         then __syncthreads; after that any thread may encode.
 /// bits    those of Quantizer::encode.
 template <class Quantizer, bool WithThresholds = false>
 class sixteen_encoder {
@@ -68,7 +67,7 @@ class sixteen_encoder {
       detail::leaves_room_for_floor<typename Quantizer::scaling_type>;
   static constexpr int scale_count = has_table ? (scale_type::format.is_signed ? 128 : 256) : 1;
   static constexpr int table_size =
-      scale_count + (has_thresholds ? detail::threshold_table<scale_count>::size : 0);
+      has_thresholds ? detail::threshold_table<scale_count>::size : scale_count;
 
   __device__ __forceinline__ sixteen_encoder(Quantizer const& q, float amax, float* table)
       : q_(q), factors_(Quantizer::prepare({amax})), table_(table) {}
@@ -76,28 +75,26 @@ class sixteen_encoder {
   __device__ __forceinline__ void fill_table(unsigned thread = threadIdx.x) const {
     if constexpr (is_four_or_six) {
       detail::fill_small_factors(table_, factors_, thread);
-    } else if constexpr (has_table) {
+    } else if constexpr (reads_factors()) {
       for (unsigned i = thread; i < unsigned{scale_count}; i += blockDim.x) {
-        table_[i] = scaling::encode_multiplier(
-            static_cast<float>(scale_type::from_bits(static_cast<std::uint8_t>(i))), factors_);
+        table_[i] = factor_of(i);
       }
     }
   }
 
   [[nodiscard]] __device__ __forceinline__ detail::threshold_table<scale_count> thresholds() const {
-    return {table_ + scale_count};
+    return {table_};
   }
   /// Fills them, of factors `share` times those of the scales.
   __device__ __forceinline__ void fill_thresholds(float share, unsigned thread) const {
-    float const smallest = static_cast<float>(scale_type::from_bits(1));
-    thresholds().fill(share, scaling::encode_multiplier(smallest, factors_), thread);
+    thresholds().fill([&](unsigned i) { return arch::multiply(factor_of(i), share); }, thread);
   }
 
   /// The scale of a tile whose amax, NaN aside, is known.
   [[nodiscard]] __device__ __forceinline__ chosen choose(float amax) const {
     static_assert(needs_amax_only);
     chosen result = Quantizer::scaling_type::template choose_for<block_type>(amax, factors_);
-    if constexpr (has_table) result.encode = table_[result.scale.bits()];
+    if constexpr (reads_factors()) result.encode = table_[result.scale.bits()];
     return result;
   }
 
@@ -154,29 +151,26 @@ class sixteen_encoder {
     }
   }
 
-  /// The same for any values: what is rare, in a loop that stays rolled up, so that it takes no
-  /// registers from the rest.
+  /// The same for any values: what is rare, in a loop that stays rolled up, so that it takes no registers from the rest.
   [[nodiscard]] __device__ __forceinline__ std::uint64_t slow_codes(float const (&values)[16],
                                                                     float encode,
                                                                     std::uint64_t position) const {
     float copy[16];
     for (int i = 0; i < 16; ++i) copy[i] = values[i];
+    [[maybe_unused]] random::words drawn{};
+    if constexpr (detail::draws_bytes<rounding_type>) drawn = q_.rounding.source(position / 16);
     std::uint64_t result = 0;
-    if constexpr (detail::draws_bytes<rounding_type>) {
-      random::words const drawn = q_.rounding.source(position / 16);
 #pragma unroll 1
-      for (int i = 0; i < 16; ++i) {
-        auto const code = rounding_type::template round<element_type>(
-            arch::multiply(copy[i], encode), drawn.value[i / 4] >> (8 * (i % 4)) & 0xFFu);
-        result |= static_cast<std::uint64_t>(code.bits()) << (4 * i);
+    for (int i = 0; i < 16; ++i) {
+      float const scaled = arch::multiply(copy[i], encode);
+      element_type code;
+      if constexpr (detail::draws_bytes<rounding_type>) {
+        code = rounding_type::template round<element_type>(
+            scaled, drawn.value[i / 4] >> (8 * (i % 4)) & 0xFFu);
+      } else {
+        code = rounding_type::template round<element_type>(scaled);
       }
-    } else {
-#pragma unroll 1
-      for (int i = 0; i < 16; ++i) {
-        auto const code =
-            rounding_type::template round<element_type>(arch::multiply(copy[i], encode));
-        result |= static_cast<std::uint64_t>(code.bits()) << (4 * i);
-      }
+      result |= static_cast<std::uint64_t>(code.bits()) << (4 * i);
     }
     return result;
   }
@@ -196,8 +190,7 @@ class sixteen_encoder {
     }
   }
 
-  /// The same where the amax, NaN if there is one, is known and is not all that the scale needs;
-  /// signs as those of plain_codes.
+  /// The same where the amax, NaN if there is one, is known and is not all the scale needs; signs as for plain_codes.
   template <class Signs>
   __device__ __forceinline__ std::uint64_t by_policy(float const (&values)[16],
                                                      [[maybe_unused]] float largest,
@@ -230,6 +223,14 @@ class sixteen_encoder {
   }
 
  private:
+  /// Is the table one of factors? Where it is one of thresholds, only what is rare wants a factor.
+  [[nodiscard]] __device__ static constexpr bool reads_factors() {
+    return has_table && !detail::by_thresholds<sixteen_encoder>();
+  }
+  [[nodiscard]] __device__ __forceinline__ float factor_of(unsigned bits) const {
+    auto const scale = scale_type::from_bits(static_cast<std::uint8_t>(bits));
+    return scaling::encode_multiplier(static_cast<float>(scale), factors_);
+  }
   [[nodiscard]] __device__ __forceinline__ static std::uint64_t join(std::uint32_t low,
                                                                      std::uint32_t high) {
     return static_cast<std::uint64_t>(high) << 32 | low;

@@ -47,10 +47,10 @@ struct square_of_tile {
   int row, block;
 
   __device__ __forceinline__ void pairs_of(int r, std::uint32_t (&pairs)[8]) const {
-    load_row_of_pairs<T>(tile, row + 4 * r, block, pairs);
+    load_row_of_pairs(tile, row_place<T>(row + 4 * r, block), pairs);
   }
   __device__ __forceinline__ void values_of(int r, float (&values)[16]) const {
-    load_row<T>(tile, row + 4 * r, block, values);
+    load_row<T>(tile, row_place<T>(row + 4 * r, block), values);
   }
 };
 
@@ -68,9 +68,9 @@ __global__ void __launch_bounds__(threads_per_block, 3)
   int const lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   int const row = warp * 16 + lane / 8, block = lane % 8;
 
+  tile_loader<T> const loader(in, pitch);
   auto const start = [&](tile_order::place const& strip, int first, int buffer) {
-    start_tile(in + strip.row * pitch + (strip.column + first), pitch, strip.rows,
-               min(strip.columns - first, tile_edge), tiles[buffer]);
+    loader.start(strip.row, strip.column + first, strip.rows, strip.columns - first, tiles[buffer]);
   };
   auto strip = order.of(blockIdx.x);
   start(strip, 0, 0);

@@ -95,23 +95,33 @@ __device__ __forceinline__ void find_thresholds(float factor, std::uint32_t floo
   limit = min((fourth + 256) << 16, 0x7C00'0000u);
 }
 
-/// The thresholds of as many factors as there are scales, in shared memory behind those factors.
+/// Are an encoder's codes of pairs made by thresholds? Not where an instruction makes codes, nor where packed minima
+/// are long.
+template <class Encoder>
+[[nodiscard]] __device__ constexpr bool by_thresholds() {
+#if NIBBLE_HAS_DPX && !NIBBLE_HAS_CVT_E2M1
+  return Encoder::has_thresholds;
+#else
+  return false;
+#endif
+}
+
+/// The thresholds of as many factors as there are scales, in shared memory.
 ///
-/// shape   memory: `size` floats, 16-byte aligned, behind `Scales` encode factors. fill is called by all
-///         threads of a block, factor i having been written by thread i, and then __syncthreads.
+/// shape   memory: `size` floats, 16-byte aligned. fill is called by all threads of a block, and then __syncthreads.
 template <int Scales>
 struct threshold_table {
   static constexpr int size = 5 * Scales + 4;
 
   float* memory;
 
-  /// Of factors `share` times those in front, of which `largest` is that of the smallest scale but 0.
-  __device__ __forceinline__ void fill(float share, float largest, unsigned thread) const {
-    std::uint32_t const floor = floor_for(arch::multiply(largest, share));
+  /// factor_of(i): the factor of scale i; that of 1, the smallest but 0, is the largest.
+  template <class Factor>
+  __device__ __forceinline__ void fill(Factor const& factor_of, unsigned thread) const {
+    std::uint32_t const floor = floor_for(factor_of(1));
     for (unsigned i = thread; i < unsigned{Scales}; i += blockDim.x) {
       thresholds found;
-      find_thresholds(arch::multiply(memory[static_cast<int>(i) - Scales], share), floor, found,
-                      limits()[i]);
+      find_thresholds(factor_of(i), floor, found, limits()[i]);
       reinterpret_cast<uint4*>(memory)[i] = {found.first, found.second, found.odd, found.even};
       if (i == 0) reinterpret_cast<std::uint32_t*>(memory)[5 * Scales] = floor * 0x0001'0001u;
     }

@@ -18,17 +18,28 @@ inline constexpr bool has_scale_tiles = false;
 template <class Block>
 inline constexpr bool has_scale_tiles<quantized_view<Block, layout::scale_tile_128x4>> = true;
 
-/// An object in shared memory, its address in a register: nvcc would rather find it again for each block.
+/// A number or an address in a register: nvcc would rather find it again for each tile and block.
+template <class T>
+[[nodiscard]] __device__ __forceinline__ T kept(T value) {
+  int const lane = static_cast<int>(threadIdx.x) % 32;
+  if constexpr (std::is_pointer_v<T>) {
+    return reinterpret_cast<T>(
+        __shfl_sync(0xFFFF'FFFFu, reinterpret_cast<unsigned long long>(value), lane));
+  } else {
+    return __shfl_sync(0xFFFF'FFFFu, value, lane);
+  }
+}
+
+/// An object in shared memory, its address kept.
 template <class T>
 [[nodiscard]] __device__ __forceinline__ T& kept_shared(T& object) {
   auto const address = static_cast<std::uint32_t>(__cvta_generic_to_shared(&object));
-  return *static_cast<T*>(__cvta_shared_to_generic(
-      __shfl_sync(0xFFFF'FFFFu, address, static_cast<int>(threadIdx.x) % 32)));
+  return *static_cast<T*>(__cvta_shared_to_generic(kept(address)));
 }
 
 /// How many 16-byte chunks of a tile a row holds.
 template <class T>
-inline constexpr int chunks_per_row = tile_edge * static_cast<int>(sizeof(T)) / 16;
+inline constexpr int chunks_per_row = tile_edge* static_cast<int>(sizeof(T)) / 16;
 
 /// Where 16-byte chunk `chunk` of row `row` lies in shared memory: chunks change places so that the first ones of
 /// the eight blocks of a row, and what eight groups of 16 rows hold in the same chunk, are in different banks.
@@ -39,11 +50,16 @@ template <class T>
   return row * chunks_per_row<T> + (chunk ^ (chunk >> 3 & 3) ^ (row >> 4));
 }
 
-/// Block `block` of row `row` of two-byte values, in pairs.
+/// Where the first chunk of block `block` of row `row` lies; where that of the row `rows` further down in the same 16 does
+/// is as many rows of chunks further.
 template <class T>
-__device__ __forceinline__ void load_row_of_pairs(uint4 const* tile, int row, int block,
+[[nodiscard]] __device__ __forceinline__ int row_place(int row, int block) {
+  return chunk_place<T>(row, static_cast<int>(sizeof(T)) * block);
+}
+
+/// The block of two-byte values at a row_place, in pairs.
+__device__ __forceinline__ void load_row_of_pairs(uint4 const* tile, int place,
                                                   std::uint32_t (&pairs)[8]) {
-  int const place = chunk_place<T>(row, 2 * block);
   for (int half = 0; half < 2; ++half) {
     uint4 const chunk = tile[place ^ half];
     pairs[4 * half] = chunk.x;
@@ -53,30 +69,35 @@ __device__ __forceinline__ void load_row_of_pairs(uint4 const* tile, int row, in
   }
 }
 
-/// Block `block` of row `row`, as floats.
+/// The block at a row_place, as floats.
 template <class T>
-__device__ __forceinline__ void load_row(uint4 const* tile, int row, int block,
-                                         float (&values)[16]) {
+__device__ __forceinline__ void load_row(uint4 const* tile, int place, float (&values)[16]) {
   constexpr int chunks = static_cast<int>(sizeof(T)), per_chunk = 16 / chunks;
-  int const place = chunk_place<T>(row, chunks * block);
   for (int i = 0; i < chunks; ++i) widen<T>(tile[place ^ i], values + i * per_chunk);
 }
 
-/// The encoder of one direction.
-template <class Quantizer>
-using tile_encoder = sixteen_encoder<Quantizer, true>;
+/// The encoder of one direction of a tile of T: with thresholds, which are for pairs, where it holds bf16.
+template <class Quantizer, class T = bf16>
+using tile_encoder = sixteen_encoder<Quantizer, std::is_same_v<T, bf16>>;
 
-/// Shared memory of one direction.
+/// What an encoder keeps in shared memory.
 template <class Quantizer>
-struct side_memory {
+struct side_tables {
   alignas(16) float table[tile_encoder<Quantizer>::table_size];
+};
+
+/// Shared memory of one direction, in which the scales of Across blocks a row wait to be written.
+template <class Quantizer, int Across>
+struct side_memory : side_tables<Quantizer> {
+  static constexpr int across = Across;
+
   // Of each 16x16 tile, where the direction has such.
   float encode[Quantizer::group.rows == 16 ? blocks_per_edge * blocks_per_edge : 1];
   typename Quantizer::scale_type tile_scale[sizeof(encode) / sizeof(float)];
-  alignas(16) typename Quantizer::scale_type scales[tile_edge][blocks_per_edge];
+  alignas(16) typename Quantizer::scale_type scales[std::size_t{tile_edge}][std::size_t{Across}];
 };
-template <>
-struct side_memory<no_side> {};
+template <int Across>
+struct side_memory<no_side, Across> {};
 
 template <class Quantizer>
 inline constexpr bool has_square_tiles = Quantizer::group.rows == 16;
@@ -84,9 +105,8 @@ template <>
 inline constexpr bool has_square_tiles<no_side> = false;
 
 /// Chooses the scales of 64 square tiles, by 64 threads.
-template <class Quantizer>
-__device__ __forceinline__ void choose_tiles(tile_encoder<Quantizer> const& encoder,
-                                             side_memory<Quantizer>& memory,
+template <class Encoder, class Memory>
+__device__ __forceinline__ void choose_tiles(Encoder const& encoder, Memory& memory,
                                              float const (&amaxes)[64]) {
   if (threadIdx.x < 64) {
     auto const made = encoder.choose(amaxes[threadIdx.x]);

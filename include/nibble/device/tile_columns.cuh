@@ -16,17 +16,19 @@ __device__ __forceinline__ void widen_column(Load const& load, int c, float (&va
   }
 }
 
-/// The codes of two neighbouring columns of 16 words of two bf16 each, by thresholds; their scales are kept.
+/// The codes and scales of two neighbouring columns of 16 words of two bf16 each, by thresholds.
 /// again(values, c): column c as floats, transformed, for the rare cases.
-template <class Quantizer, class Place, class Again>
+template <class Quantizer, class Memory, class Place, class Again>
 __device__ __forceinline__ void encode_two_columns(std::uint32_t (&rows)[16],
                                                    tile_encoder<Quantizer> const& encoder,
-                                                   side_memory<Quantizer>& memory, Place const& at,
+                                                   [[maybe_unused]] Memory const& memory,
+                                                   [[maybe_unused]] Place const& at,
+                                                   typename Quantizer::scale_type (&scales)[2],
                                                    std::uint64_t (&codes)[2], Again const& again) {
   if constexpr (has_square_tiles<Quantizer>) {
     auto const scale = memory.tile_scale[at.square];
     float const encode = memory.encode[at.square];
-    for (int c = 0; c < 2; ++c) memory.scales[at.row + c][at.block] = scale;
+    for (auto& each : scales) each = scale;
     if (is_plain(encoder, scale, encode, at.largest)) {
       std::uint32_t magnitudes[16];
       find_magnitudes(encoder, rows, magnitudes);
@@ -46,18 +48,17 @@ __device__ __forceinline__ void encode_two_columns(std::uint32_t (&rows)[16],
       }
       for (int k = 0; k < 16; ++k) rows[k] = pair_of(values[0][k], values[1][k]);
     }
-    typename Quantizer::scale_type scales[2];
     encode_columns_of_pairs(encoder, rows, scales, codes, again);
-    for (int c = 0; c < 2; ++c) memory.scales[at.row + c][at.block] = scales[c];
   }
 }
 
-/// The codes of column `c` of 16 words of two bf16 each, by products; its scale is kept.
+/// The codes and the scale of column `c` of 16 words of two bf16 each, by products.
 /// again(values): the column as floats, transformed, for the rare cases.
-template <class Quantizer, class Place, class Again>
+template <class Quantizer, class Memory, class Place, class Again>
 [[nodiscard]] __device__ __forceinline__ std::uint64_t encode_column_of_pairs(
     std::uint32_t const (&words)[16], int c, tile_encoder<Quantizer> const& encoder,
-    side_memory<Quantizer>& memory, Place const& at, Again const& again) {
+    Memory const& memory, Place const& at, typename Quantizer::scale_type& scale,
+    Again const& again) {
   constexpr auto order = pair_order::split;
   std::uint32_t pairs[8];
   if constexpr (Quantizer::transform_type::size == 1) {
@@ -65,28 +66,27 @@ template <class Quantizer, class Place, class Again>
       pairs[i] =
           __byte_perm(words[low_of<order>(i)], words[high_of<order>(i)], c == 0 ? 0x5410 : 0x7632);
     }
-    return encode_block_of_pairs<order>(pairs, encoder, memory, at, again);
+    return encode_block_of_pairs<order>(pairs, encoder, memory, at, scale, again);
   } else {
     float values[16];
     widen_column([&](int k) { return words[k]; }, c, values);
     hadamard_to_pairs<order>(values, pairs);
-    return encode_pairs<order>(encoder, pairs, at.position, memory.scales[at.row][at.block], again);
+    return encode_pairs<order>(encoder, pairs, at.position, scale, again);
   }
 }
 
-/// One block of as many columns as a word of a tile holds, at `at`; first: its first word.
-template <class T, class Quantizer, bool Decoded>
-__device__ __forceinline__ void encode_word_of_columns(std::uint32_t const* first,
-                                                       tile_encoder<Quantizer> const& encoder,
-                                                       side_memory<Quantizer>& memory,
-                                                       tile_place<Decoded> const& place,
-                                                       block_place<Decoded> at,
-                                                       float const* largest) {
-  constexpr unsigned together = 4 / sizeof(T);
+/// How many columns of a tile of T lie in a word.
+template <class T>
+inline constexpr int columns_per_word = 4 / static_cast<int>(sizeof(T));
+
+/// The codes and scales of a block of as many columns as a word of a tile holds, the first at `at`; first: its first word.
+template <class T, class Quantizer, class Memory, bool Decoded, int Count>
+__device__ __forceinline__ void encode_word_of_columns(
+    std::uint32_t const* first, tile_encoder<Quantizer, T> const& encoder, Memory const& memory,
+    tile_place<Decoded> const& place, block_place<Decoded> at, float const* largest,
+    typename Quantizer::scale_type (&scales)[Count], std::uint64_t (&codes)[Count]) {
   auto const load = [&](int k) { return first[4 * chunks_per_row<T> * k]; };
-  auto const note = [&] {
-    note_square<Quantizer>(at, at.block * blocks_per_edge + at.row / 16, largest);
-  };
+  note_square<Quantizer>(at, at.block * blocks_per_edge + at.row / 16, largest);
   if constexpr (std::is_same_v<T, bf16> && takes_pairs<Quantizer>) {
     auto const again = [&](float(&values)[16], int c) {
       widen_column(load, c, values);
@@ -97,57 +97,64 @@ __device__ __forceinline__ void encode_word_of_columns(std::uint32_t const* firs
       words[k] = load(k) ^ signs_of_both(encoder.policies().transform, k);
     }
     if constexpr (by_thresholds<tile_encoder<Quantizer>>()) {
-      note();
-      std::uint64_t codes[2];
-      encode_two_columns<Quantizer>(words, encoder, memory, at, codes, again);
-      for (int c = 0; c < 2; ++c, at.move(place, 1)) {
-        store_block(at, codes[c], memory.scales[at.row][at.block]);
-      }
+      encode_two_columns<Quantizer>(words, encoder, memory, at, scales, codes, again);
     } else {
 #pragma unroll
-      for (int c = 0; c < 2; ++c, at.move(place, 1)) {
-        note();
-        std::uint64_t const codes = encode_column_of_pairs(
-            words, c, encoder, memory, at, [&](float(&values)[16]) { again(values, c); });
-        store_block(at, codes, memory.scales[at.row][at.block]);
+      for (int c = 0; c < Count; ++c, at.move(place, 1)) {
+        codes[c] = encode_column_of_pairs<Quantizer>(words, c, encoder, memory, at, scales[c],
+                                                     [&](float(&values)[16]) { again(values, c); });
       }
     }
   } else {
-    float values[together][16];
+    float values[std::size_t{Count}][16];
     for (int k = 0; k < 16; ++k) {
-      float found[together];
+      float found[std::size_t{Count}];
       widen<T>(load(k), found);
-      for (unsigned c = 0; c < together; ++c) values[c][k] = found[c];
+      for (int c = 0; c < Count; ++c) values[c][k] = found[c];
     }
 #pragma unroll
-    for (unsigned c = 0; c < together; ++c, at.move(place, 1)) {
-      note();
-      std::uint64_t const codes = encode_block(values[c], encoder, memory, at);
-      store_block(at, codes, memory.scales[at.row][at.block]);
+    for (int c = 0; c < Count; ++c, at.move(place, 1)) {
+      codes[c] = encode_block(values[c], encoder, memory, at, scales[c]);
     }
   }
 }
 
-/// The tile's blocks along its columns: a thread takes the columns of one word, so that two-byte
-/// values come in pairs, and lane l those of word l / 8 of 4 and block l % 8, so that the codes of a column
-/// leave in 64 bytes.
-template <class T, class Quantizer, bool Decoded>
+/// A thread's first block along the columns of a tile of T: a thread takes the columns of one word, so that two-byte
+/// values come in pairs, and lane l those of word l / 8 of 4 and block l % 8, so that the codes of a column leave in 64
+/// bytes.
+template <class T>
+[[nodiscard]] __device__ __forceinline__ first_block first_in_columns() {
+  int const lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
+  return {(warp * 4 + lane / 8) * columns_per_word<T>, lane % 8};
+}
+
+/// The tile's blocks along its columns. to: where the thread's first one is written.
+template <class T, class Quantizer, class Memory, bool Decoded>
 __device__ __forceinline__ void encode_columns(uint4 const* tile,
-                                               tile_encoder<Quantizer> const& encoder,
-                                               side_memory<Quantizer>& memory,
-                                               tile_place<Decoded> const& place,
-                                               float const* largest) {
-  constexpr unsigned together = 4 / sizeof(T);
-  unsigned const lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  if (static_cast<int>(lane % 8) >= place.blocks) return;
+                                               tile_encoder<Quantizer, T> const& encoder,
+                                               Memory& memory, tile_place<Decoded> const& place,
+                                               std::uint8_t* to, float const* largest) {
+  constexpr int together = columns_per_word<T>, step = 8 * 4 * together;
+  auto const [row, block] = first_in_columns<T>();
+  if (block >= place.blocks) return;
+  int const word = row / together;
+  block_place<Decoded> at(place, row, block, 4 * chunk_place<T>(16 * block, word / 4) + word % 4,
+                          to);
+  auto* scale = memory.scales[row] + block;
+  auto const* const words = reinterpret_cast<std::uint32_t const*>(tile);
 #pragma unroll 1
-  for (unsigned i = 0; i < 4 / together; ++i) {
-    unsigned const word = (i * 8 + warp) * 4 + lane / 8;
-    if (static_cast<int>(word * together) >= place.rows) break;
-    int const chunk = chunk_place<T>(static_cast<int>(lane % 8) * 16, static_cast<int>(word / 4));
-    auto const* const first = reinterpret_cast<std::uint32_t const*>(tile + chunk) + word % 4;
-    block_place<Decoded> const at(place, word * together, lane % 8);
-    encode_word_of_columns<T>(first, encoder, memory, place, at, largest);
+  for (int i = 0; i < tile_edge / step && place.rows > at.row; ++i) {
+    typename Quantizer::scale_type scales[std::size_t{together}];
+    std::uint64_t codes[std::size_t{together}];
+    // The words of a warp are a chunk; the chunk eight chunks on is where this one is, exclusive or 9.
+    encode_word_of_columns<T, Quantizer>(words + (at.values ^ 4 * 9 * i), encoder, memory, place,
+                                         at, largest, scales, codes);
+    for (int c = 0; c < together; ++c, at.move(place, 1)) {
+      scale[c * Memory::across] = scales[c];
+      store_block(at, codes[c], scales[c]);
+    }
+    at.move(place, step - together);
+    scale += step * Memory::across;
   }
 }
 

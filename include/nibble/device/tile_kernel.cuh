@@ -10,103 +10,126 @@
 
 namespace nibble::device::detail {
 
+/// How many tiles side by side are a strip, whose scales along rows are written together, a sector of 32 bytes a row.
+inline constexpr int strip_tiles = 4;
+
 /// All shared memory of a CTA.
 template <class T, class Rows, class Columns>
 struct tile_memory {
+  static constexpr bool has_squares = has_square_tiles<Rows> || has_square_tiles<Columns>;
+
   uint4 tile[std::size_t{tile_stages<T>}][std::size_t{tile_edge * chunks_per_row<T>}];
-  side_memory<Rows> rows;
-  side_memory<Columns> columns;
-  float largest[64], amaxes[64];
+  side_memory<Rows, strip_tiles * blocks_per_edge> rows;
+  side_memory<Columns, blocks_per_edge> columns;
+  float largest[has_squares ? 64 : 1], amaxes[has_squares ? 64 : 1];
 };
 
 /// The memory that holds the tables of the columns' encoder.
-template <class Rows, class Columns>
-__device__ __forceinline__ side_memory<Columns>& tables_of([[maybe_unused]] side_memory<Rows>& rows,
-                                                           side_memory<Columns>& columns,
-                                                           [[maybe_unused]] bool is_alike) {
-  if constexpr (std::is_same_v<Rows, Columns>) return is_alike ? rows : columns;
-  return columns;
+template <class Rows, class Columns, int RowsAcross, int ColumnsAcross>
+[[nodiscard]] __device__ __forceinline__ auto& tables_of_columns(
+    [[maybe_unused]] side_memory<Rows, RowsAcross>& rows,
+    side_memory<Columns, ColumnsAcross>& columns, [[maybe_unused]] bool is_alike) {
+  if constexpr (std::is_same_v<Rows, Columns> && !std::is_same_v<Rows, no_side>) {
+    return is_alike ? static_cast<side_tables<Rows>&>(rows)
+                    : static_cast<side_tables<Columns>&>(columns);
+  } else {
+    return columns;
+  }
 }
 
-/// Tiles of 128x128, a CTA at a time.
+/// Strips of tiles of 128x128, a CTA at a time, tile by tile.
 template <class T, class Rows, class RowsOut, class Columns, class ColumnsOut>
 __global__ void __launch_bounds__(threads_per_block, 3)
     quantize_tiles_both(T const* in, matrix_index pitch, tile_order order, Rows q_rows,
                         tile_output<RowsOut> rows_out, Columns q_columns,
                         tile_output<ColumnsOut> columns_out) {
   constexpr bool has_rows = !std::is_same_v<Rows, no_side>,
-                 has_columns = !std::is_same_v<Columns, no_side>,
-                 has_squares = has_square_tiles<Rows> || has_square_tiles<Columns>;
+                 has_columns = !std::is_same_v<Columns, no_side>;
+  using memory_type = tile_memory<T, Rows, Columns>;
   extern __shared__ uint4 raw[];
-  auto& memory = kept_shared(*reinterpret_cast<tile_memory<T, Rows, Columns>*>(raw));
+  auto& memory = kept_shared(*reinterpret_cast<memory_type*>(raw));
 
   // While tables are filled and tiles encoded, the next tile is on its way, where there is room for it.
-  auto const start = [&](tile_order::place const& at, int buffer) {
-    start_tile(in + at.row * pitch + at.column, pitch, at.rows, at.columns, memory.tile[buffer]);
+  tile_loader<T> const loader(in, pitch);
+  auto const start = [&](tile_order::place const& strip, int first, int buffer) {
+    loader.start(strip.row, strip.column + first, strip.rows, strip.columns - first,
+                 memory.tile[buffer]);
   };
-  int buffer = 0;
-  auto here = order.of(blockIdx.x), next = here;
-  start(here, 0);
-
+  auto strip = order.of(blockIdx.x);
+  start(strip, 0, 0);
   bool const is_alike = are_alike<Rows, Columns>(rows_out, columns_out);
-  auto const row_encoder = encoder_for<true>(q_rows, rows_out, memory.rows);
-  auto const column_encoder =
-      encoder_for<true>(q_columns, columns_out, tables_of(memory.rows, memory.columns, is_alike));
+  auto const row_encoder = encoder_for<std::is_same_v<T, bf16>>(q_rows, rows_out, memory.rows);
+  auto const column_encoder = encoder_for<std::is_same_v<T, bf16>>(
+      q_columns, columns_out, tables_of_columns(memory.rows, memory.columns, is_alike));
   if constexpr (has_rows) fill_tables(row_encoder);
   // Half of the threads fill a table: the other half for the columns.
   if constexpr (has_columns) {
     if (!is_alike) fill_tables(column_encoder, threads_per_block - 1 - threadIdx.x);
   }
 
-  for (std::uint32_t t = blockIdx.x; t < order.count; t += gridDim.x, here = next) {
-    bool const has_next = t + gridDim.x < order.count;
-    if (has_next) {
-      next = order.of(t + gridDim.x);
-      if constexpr (tile_stages<T> == 2) start(next, buffer ^ 1);
-    }
-    if (has_next && tile_stages<T> == 2) {
-      __pipeline_wait_prior(1);
-    } else {
-      __pipeline_wait_prior(0);
-    }
-    __syncthreads();
-    uint4* const tile = memory.tile[buffer];
-    buffer ^= tile_stages<T> - 1;
-    auto const [first_row, first_column, rows_inside, columns_inside] = here;
-    int const blocks_down = rows_inside >> 4, blocks_across = columns_inside >> 4;
-    if constexpr (has_squares) {
-      find_tile_amaxes<T>(tile, memory.largest, memory.amaxes);
-      __syncthreads();
-      if constexpr (has_square_tiles<Rows>) choose_tiles(row_encoder, memory.rows, memory.amaxes);
-      if constexpr (has_square_tiles<Columns>) {
-        choose_tiles(column_encoder, memory.columns, memory.amaxes);
-      }
-      __syncthreads();
-    }
+  int buffer = 0;
+  for (std::uint32_t s = blockIdx.x; s < order.count; s += gridDim.x) {
+    auto const here = strip;
+    matrix_index const block_row = here.row / 16, block_column = here.column / 16;
+    int const blocks_down = here.rows / 16, blocks_across = here.columns / 16;
+    std::uint8_t *to_rows = nullptr, *to_columns = nullptr;  // where the thread's first blocks go
     if constexpr (has_rows) {
-      encode_rows<T>(tile, row_encoder, memory.rows,
-                     tile_place<is_decoded<RowsOut>>(rows_out.codes, first_row, first_column / 16,
-                                                     rows_inside, blocks_across),
-                     memory.largest);
+      auto const at = first_in_rows();
+      to_rows = rows_out.codes.at(here.row + at.row, block_column + at.block);
     }
     if constexpr (has_columns) {
-      encode_columns<T>(
-          tile, column_encoder, memory.columns,
-          tile_place<is_decoded<ColumnsOut>>(columns_out.codes, first_column, first_row / 16,
-                                             columns_inside, blocks_down),
-          memory.largest);
+      auto const at = first_in_columns<T>();
+      to_columns = columns_out.codes.at(here.column + at.row, block_row + at.block);
     }
-    __syncthreads();
-    if constexpr (tile_stages<T> == 1) {
-      if (has_next) start(next, 0);
+    for (int block = 0; block < blocks_across; block += blocks_per_edge) {
+      bool const is_last = block + blocks_per_edge >= blocks_across,
+                 has_next = !is_last || s + gridDim.x < order.count;
+      if (is_last && has_next) strip = order.of(s + gridDim.x);
+      auto const start_next = [&](int other) {
+        if (has_next) start(strip, is_last ? 0 : 16 * (block + blocks_per_edge), other);
+      };
+      uint4* const tile = memory.tile[buffer];
+      if constexpr (tile_stages<T> == 2) start_next(buffer ^= 1);
+      if (has_next && tile_stages<T> == 2) {
+        __pipeline_wait_prior(1);
+      } else {
+        __pipeline_wait_prior(0);
+      }
+      __syncthreads();
+      int const blocks_inside = min(blocks_across - block, blocks_per_edge);
+      if constexpr (memory_type::has_squares) {
+        find_tile_amaxes<T>(tile, memory.largest, memory.amaxes);
+        __syncthreads();
+        if constexpr (has_square_tiles<Rows>) choose_tiles(row_encoder, memory.rows, memory.amaxes);
+        if constexpr (has_square_tiles<Columns>) {
+          choose_tiles(column_encoder, memory.columns, memory.amaxes);
+        }
+        __syncthreads();
+      }
+      if constexpr (has_rows) {
+        tile_place const place(rows_out.codes, here.row, block_column + block, here.rows,
+                               blocks_inside);
+        encode_rows<T, Rows>(tile, row_encoder, memory.rows, place, to_rows, block, memory.largest);
+        to_rows += blocks_per_edge * code_target<is_decoded<RowsOut>>::block_bytes;
+      }
+      if constexpr (has_columns) {
+        tile_place const place(columns_out.codes, here.column + 16 * block, block_row,
+                               16 * blocks_inside, blocks_down);
+        encode_columns<T, Columns>(tile, column_encoder, memory.columns, place, to_columns,
+                                   memory.largest);
+        to_columns += tile_edge * columns_out.codes.pitch;
+      }
+      __syncthreads();
+      if constexpr (tile_stages<T> == 1) start_next(0);
+      if constexpr (has_columns && !is_decoded<ColumnsOut>) {
+        store_scales<1>(memory.columns.scales, columns_out.scales, here.column + 16 * block,
+                        block_row, 16 * blocks_inside, blocks_down,
+                        threads_per_block - 1 - threadIdx.x);
+      }
     }
     if constexpr (has_rows && !is_decoded<RowsOut>) {
-      store_scales<1>(memory.rows.scales, rows_out.scales, first_row, first_column / 16,
-                      rows_inside, blocks_across, threadIdx.x);
-    }
-    if constexpr (has_columns && !is_decoded<ColumnsOut>) {
-      store_scales<1>(memory.columns.scales, columns_out.scales, first_column, first_row / 16,
-                      columns_inside, blocks_down, threads_per_block - 1 - threadIdx.x);
+      store_scales<1>(memory.rows.scales, rows_out.scales, here.row, block_column, here.rows,
+                      blocks_across, threadIdx.x);
     }
   }
 }
@@ -121,12 +144,12 @@ template <class In>
          across < (matrix_index{1} << 28) && down < (matrix_index{1} << 31) / (across + 1);
 }
 
-/// How many tiles a block of threads takes, for the tables that it fills first: measured on an H200, 16384 x 16384.
-template <class Rows, class RowsOut, class Columns>
-[[nodiscard]] constexpr unsigned tiles_each() {
-  if (std::is_same_v<Rows, no_side> || std::is_same_v<Columns, no_side>) return 4;
-  // Rows of scales meet those of the next tiles in the cache, if it is not long until then.
-  return std::is_same_v<Rows, Columns> && !has_scale_tiles<RowsOut> ? 4 : 6;
+/// The strips of a matrix, a CTA each: narrower ones where multiprocessors would be idle. Four below each other, whose
+/// scales along columns are a sector of 32 bytes.
+[[nodiscard]] inline tile_order strips_of(matrix_index rows, matrix_index columns) noexcept {
+  int tiles = strip_tiles;
+  while (tiles > 1 && tile_order(rows, columns, tiles, 4).count < 132 * 7) tiles /= 2;
+  return {rows, columns, tiles, 4};
 }
 
 /// Launches the kernel on a matrix that is_tileable. Either side may be no_side.
@@ -142,14 +165,11 @@ status launch_tiles(cudaStream_t stream, In const& in, Rows const& q_rows, RowsO
                 !std::is_same_v<column_type, no_side>) {
     return launch_squares(stream, in, rows, rows_out, columns, columns_out);
   } else {
-    tile_order const order(in.extent(0), in.extent(1));
-    // Fewer tiles for each block of threads where not all would be busy.
-    constexpr unsigned each = tiles_each<row_type, RowsOut, column_type>();
+    tile_order const order = strips_of(in.extent(0), in.extent(1));
     return launch_with<sizeof(tile_memory<value_type, row_type, column_type>)>(
-        quantize_tiles_both<value_type, row_type, RowsOut, column_type, ColumnsOut>,
-        std::min(order.count, std::max(order.count / each, 132u * 16)), stream, in.data_handle(),
-        static_cast<matrix_index>(in.stride(0)), order, rows, tile_output<RowsOut>(rows_out),
-        columns, tile_output<ColumnsOut>(columns_out));
+        quantize_tiles_both<value_type, row_type, RowsOut, column_type, ColumnsOut>, order.count,
+        stream, in.data_handle(), static_cast<matrix_index>(in.stride(0)), order, rows,
+        tile_output<RowsOut>(rows_out), columns, tile_output<ColumnsOut>(columns_out));
   }
 }
 

@@ -13,33 +13,47 @@ namespace nibble::device::detail {
 template <class T>
 inline constexpr int tile_stages = sizeof(T) == 2 ? 2 : 1;
 
-/// Begins to copy a tile to shared memory, 16 bytes at a time, as one group of asynchronous copies;
-/// what lies beyond the edge is left as it is, and nobody reads it.
+/// A thread's part in copying tiles of a matrix to shared memory, 16 bytes at a time.
+///
+/// shape   rows below each other, all in one group of 16, so that chunk_place moves by whole rows.
 template <class T>
-__device__ __forceinline__ void start_tile(T const* in, matrix_index pitch, int rows, int columns,
-                                           uint4* tile) {
-  constexpr int per_chunk = 16 / static_cast<int>(sizeof(T)),
-                rows_at_once = threads_per_block / chunks_per_row<T>;
-  unsigned const first_chunk = threadIdx.x % unsigned{chunks_per_row<T>};
-  unsigned const first_row = threadIdx.x / unsigned{chunks_per_row<T>};
-  int const chunk = static_cast<int>(first_chunk), row = static_cast<int>(first_row);
-  T const* from = in + (first_row * pitch + first_chunk * unsigned{per_chunk});
-  if (rows == tile_edge && columns == tile_edge) {
-    // chunk_place of row + first: each 16 rows further down another chunk.
-    static_assert(rows_at_once <= 16 && 16 % rows_at_once == 0);
-    int const place = chunk_place<T>(row, chunk);
-#pragma unroll
-    for (int first = 0; first < tile_edge; first += rows_at_once, from += rows_at_once * pitch) {
-      __pipeline_memcpy_async(tile + ((place ^ first >> 4) + first * chunks_per_row<T>), from, 16);
-    }
-  } else if (chunk * per_chunk < columns) {
-#pragma unroll 1
-    for (int r = row; r < rows; r += rows_at_once, from += rows_at_once * pitch) {
-      __pipeline_memcpy_async(tile + chunk_place<T>(r, chunk), from, 16);
-    }
+struct tile_loader {
+  static constexpr int per_chunk = 16 / static_cast<int>(sizeof(T)), chunks = chunks_per_row<T>,
+                       each = tile_edge * chunks / threads_per_block;
+  static_assert(16 % each == 0);
+
+  T const* in;  // the thread's first chunk of the matrix's first tile
+  matrix_index pitch;
+  int row, chunk, place;
+
+  __device__ __forceinline__ tile_loader(T const* first, matrix_index row_pitch)
+      : pitch(row_pitch),
+        row(static_cast<int>(threadIdx.x / unsigned{chunks}) * each),
+        chunk(static_cast<int>(threadIdx.x % unsigned{chunks})),
+        place(kept(chunk_place<T>(row, chunk))) {
+    in = kept(first + (row * pitch + chunk * per_chunk));
   }
-  __pipeline_commit();
-}
+
+  /// Begins to copy the tile at (first_row, first_column), of which so many rows and columns are inside, as one group
+  /// of asynchronous copies; what lies beyond the edge is left as it is, and nobody reads it.
+  __device__ __forceinline__ void start(matrix_index first_row, matrix_index first_column, int rows,
+                                        int columns, uint4* tile) const {
+    T const* from = in + (first_row * pitch + first_column);
+    uint4* const to = tile + place;
+    if (rows == tile_edge && columns >= tile_edge) {
+#pragma unroll
+      for (int r = 0; r < each; ++r, from += pitch) {
+        __pipeline_memcpy_async(to + r * chunks, from, 16);
+      }
+    } else if (chunk * per_chunk < columns) {
+#pragma unroll 1
+      for (int r = 0; r < each && row + r < rows; ++r, from += pitch) {
+        __pipeline_memcpy_async(to + r * chunks, from, 16);
+      }
+    }
+    __pipeline_commit();
+  }
+};
 
 /// Launches a kernel of 256 threads a block on `Bytes` of dynamic shared memory.
 template <std::size_t Bytes, class Kernel, class... Arguments>

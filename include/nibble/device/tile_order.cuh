@@ -25,17 +25,21 @@ struct steady_divisor {
   }
 };
 
-/// The order in which tiles, or strips of `wide` tiles side by side, are taken: 8 below each other first, so that
+/// The order in which tiles, or strips of `wide` tiles side by side, are taken: `tall` below each other first, so that
 /// what they write side by side meets in the cache. In 32 bits, which the launcher makes sure of; made before the launch.
+///
+/// shape   tall: a power of two.
 struct tile_order {
-  static constexpr std::uint32_t together = 8;
+  std::uint32_t together, together_bits;
   int width;  // of a strip, in columns
   std::uint32_t across, down, count;
   int last_rows, last_columns;
   steady_divisor band_size;
 
-  tile_order(matrix_index rows, matrix_index columns, int wide = 1) noexcept
-      : width(wide * tile_edge),
+  tile_order(matrix_index rows, matrix_index columns, int wide = 1, unsigned tall = 8) noexcept
+      : together(tall),
+        together_bits(static_cast<std::uint32_t>(nibble::detail::bit_width(tall - 1))),
+        width(wide * tile_edge),
         across(static_cast<std::uint32_t>((columns + width - 1) / width)),
         down(static_cast<std::uint32_t>((rows + tile_edge - 1) / tile_edge)),
         count(across * down),
@@ -51,7 +55,7 @@ struct tile_order {
   [[nodiscard]] __device__ __forceinline__ place of(std::uint32_t t) const {
     std::uint32_t const band = band_size.divide(t), rest = t - band * band_size.value;
     std::uint32_t const height = min(together, down - band * together);
-    std::uint32_t const column = height == together ? rest / together : rest / height;
+    std::uint32_t const column = height == together ? rest >> together_bits : rest / height;
     return at(band * together + rest - column * height, column);
   }
   /// The same if one row of tiles is taken after the other: for what only reads and writes along rows.
