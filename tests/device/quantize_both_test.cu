@@ -219,7 +219,7 @@ TEST_CASE(
       using out_view = quantized_view<nvfp4_block, tiled>;
       auto const kernel =
           kernels::quantize_tiles_both<bf16, row_type, out_view, column_type, out_view>;
-      constexpr int bytes = sizeof(kernels::tile_memory<bf16, row_type, column_type>);
+      constexpr int bytes = sizeof(kernels::tile_memory<bf16, row_type, out_view, column_type>);
       CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes) ==
             cudaSuccess);
       out_view const to_rows = rows_out.view(), to_columns = columns_out.view();

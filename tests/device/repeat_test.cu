@@ -148,7 +148,7 @@ std::vector<launch> all_launches(three_ways const& in, Quantizer const& q) {
           run.template operator()<sizeof(kernels::square_memory<float, no_side, side_type>)>(
               kernels::quantize_squares<float, no_side, no_side, side_type, out_view>);
         } else {
-          run.template operator()<sizeof(kernels::tile_memory<float, no_side, side_type>)>(
+          run.template operator()<sizeof(kernels::tile_memory<float, no_side, no_side, side_type>)>(
               kernels::quantize_tiles_both<float, no_side, no_side, side_type, out_view>);
         }
       });

@@ -40,7 +40,7 @@ int different_bytes(fixture::matrix<T> const& values, Rows const& q_rows, Column
   using column_type = std::remove_const_t<decltype(column_side)>;
   using out_view = std::remove_const_t<decltype(to_rows)>;
   kernels::tile_order const order(values.rows, values.columns, wide, 4);
-  CHECK(kernels::launch_with<sizeof(kernels::tile_memory<T, row_type, column_type>)>(
+  CHECK(kernels::launch_with<sizeof(kernels::tile_memory<T, row_type, out_view, column_type>)>(
             kernels::quantize_tiles_both<T, row_type, out_view, column_type, out_view>,
             std::min(order.count, 3u), nullptr, in.view.data_handle(), values.columns, order,
             row_side, kernels::tile_output(to_rows), column_side,

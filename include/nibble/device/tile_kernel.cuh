@@ -13,13 +13,13 @@ namespace nibble::device::detail {
 /// How many tiles side by side are a strip, whose scales along rows are written together, a sector of 32 bytes a row.
 inline constexpr int strip_tiles = 4;
 
-/// All shared memory of a CTA.
-template <class T, class Rows, class Columns>
+/// All shared memory of a CTA. Scales that are not written need not wait.
+template <class T, class Rows, class RowsOut, class Columns>
 struct tile_memory {
   static constexpr bool has_squares = has_square_tiles<Rows> || has_square_tiles<Columns>;
 
   uint4 tile[std::size_t{tile_stages<T>}][std::size_t{tile_edge * chunks_per_row<T>}];
-  side_memory<Rows, strip_tiles * blocks_per_edge> rows;
+  side_memory<Rows, (is_decoded<RowsOut> ? 1 : strip_tiles) * blocks_per_edge> rows;
   side_memory<Columns, blocks_per_edge> columns;
   float largest[has_squares ? 64 : 1], amaxes[has_squares ? 64 : 1];
 };
@@ -45,7 +45,7 @@ __global__ void __launch_bounds__(threads_per_block, 3)
                         tile_output<ColumnsOut> columns_out) {
   constexpr bool has_rows = !std::is_same_v<Rows, no_side>,
                  has_columns = !std::is_same_v<Columns, no_side>;
-  using memory_type = tile_memory<T, Rows, Columns>;
+  using memory_type = tile_memory<T, Rows, RowsOut, Columns>;
   extern __shared__ uint4 raw[];
   auto& memory = kept_shared(*reinterpret_cast<memory_type*>(raw));
 
@@ -109,7 +109,8 @@ __global__ void __launch_bounds__(threads_per_block, 3)
       if constexpr (has_rows) {
         tile_place const place(rows_out.codes, here.row, block_column + block, here.rows,
                                blocks_inside);
-        encode_rows<T, Rows>(tile, row_encoder, memory.rows, place, to_rows, block, memory.largest);
+        encode_rows<T, Rows>(tile, row_encoder, memory.rows, place, to_rows,
+                             is_decoded<RowsOut> ? 0 : block, memory.largest);
         to_rows += blocks_per_edge * code_target<is_decoded<RowsOut>>::block_bytes;
       }
       if constexpr (has_columns) {
@@ -166,7 +167,7 @@ status launch_tiles(cudaStream_t stream, In const& in, Rows const& q_rows, RowsO
     return launch_squares(stream, in, rows, rows_out, columns, columns_out);
   } else {
     tile_order const order = strips_of(in.extent(0), in.extent(1));
-    return launch_with<sizeof(tile_memory<value_type, row_type, column_type>)>(
+    return launch_with<sizeof(tile_memory<value_type, row_type, RowsOut, column_type>)>(
         quantize_tiles_both<value_type, row_type, RowsOut, column_type, ColumnsOut>, order.count,
         stream, in.data_handle(), static_cast<matrix_index>(in.stride(0)), order, rows,
         tile_output<RowsOut>(rows_out), columns, tile_output<ColumnsOut>(columns_out));
