@@ -5,7 +5,7 @@
 //   nvcc -std=c++20 -O3 -arch=sm_90a --expt-relaxed-constexpr -Iinclude -Itests tests/device_formula.cu -o device_formula
 //   ./device_formula [millions of blocks against the formula] [millions for each law]
 //
-// 40 and 10 without arguments. Each comparison is also shown a wrong code. Prints a line a quantizer and a
+// 160 and 40 without arguments. Each comparison is also shown a wrong code. Prints a line a quantizer and a
 // law; exits with 1 where a byte is not the formula's or a law is broken and with 77 without a GPU.
 #include <cuda_runtime_api.h>
 
@@ -461,8 +461,8 @@ void hold_laws(unsigned long long wanted) {
 
 int main(int argc, char** argv) {
   fixture::require_device();
-  long const millions = argc > 1 ? std::atol(argv[1]) : 40;
-  unsigned long long const for_each_law = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 10;
+  long const millions = argc > 1 ? std::atol(argv[1]) : 160;
+  unsigned long long const for_each_law = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 40;
   memory.values = fixture::allocate<bf16>(edge * edge);
   memory.others = fixture::allocate<bf16>(edge * (edge + 9) + 1);
   memory.floats = fixture::allocate<float>(edge * edge);

@@ -21,6 +21,10 @@ using little_fill =
 static_assert(!device::sixteen_encoder<scales_up, true>::has_thresholds &&
               !device::sixteen_encoder<little_fill, true>::has_thresholds);
 using wide_scales = quantizer<block<fp4_e2m1, ue5m3, 16>>;  // 2^34 apart
+// Floats from a transform are encoded by factors, which thresholds leave no room for.
+using float_hadamard = quantizer<nvfp4_block, scaling::amax<>, rounding::nearest_even,
+                                 transform::random_hadamard<16>>;
+static_assert(!device::sixteen_encoder<float_hadamard, true>::has_thresholds);
 static_assert(device::sixteen_encoder<quantizer<>, true>::has_thresholds &&
               !device::sixteen_encoder<wide_scales, true>::has_thresholds);
 using four_or_six = quantizer<nvfp4_block, scaling::four_over_six<>>;

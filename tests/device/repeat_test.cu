@@ -137,19 +137,23 @@ std::vector<launch> all_launches(three_ways const& in, Quantizer const& q) {
         auto const side = kernels::prepared(q);
         using side_type = std::remove_const_t<decltype(side)>;
         using no_side = kernels::no_side;
-        auto const run = [&]<std::size_t Bytes>(auto kernel) {
-          kernels::tile_order const order(columns, rows);
-          CHECK(kernels::launch_with<Bytes>(kernel, std::min(order.count, blocks), on,
-                                            in.view(2).data_handle(), rows, order, no_side{},
-                                            kernels::tile_output(no_side{}), side,
+        auto const run = [&]<std::size_t Bytes>(auto kernel, kernels::tile_order const& order,
+                                                unsigned grid) {
+          CHECK(kernels::launch_with<Bytes>(kernel, grid, on, in.view(2).data_handle(), rows, order,
+                                            no_side{}, kernels::tile_output(no_side{}), side,
                                             kernels::tile_output(out)) == ok);
         };
         if constexpr (kernels::turns_squares<side_type, out_view>) {
+          kernels::tile_order const order(columns, rows);
           run.template operator()<sizeof(kernels::square_memory<float, no_side, side_type>)>(
-              kernels::quantize_squares<float, no_side, no_side, side_type, out_view>);
+              kernels::quantize_squares<float, no_side, no_side, side_type, out_view>, order,
+              std::min(order.count, blocks));
         } else {
+          // A CTA a strip: as many as there are strips of one, two or four tiles.
+          kernels::tile_order const order(columns, rows, blocks == 1 ? 4 : blocks == 7 ? 2 : 1);
           run.template operator()<sizeof(kernels::tile_memory<float, no_side, no_side, side_type>)>(
-              kernels::quantize_tiles_both<float, no_side, no_side, side_type, out_view>);
+              kernels::quantize_tiles_both<float, no_side, no_side, side_type, out_view>, order,
+              order.count);
         }
       });
     }

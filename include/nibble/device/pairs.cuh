@@ -8,23 +8,13 @@
 
 namespace nibble::device::detail {
 
-/// Is it a Hadamard transform of 16 with a bf16 result?
-template <class Transform>
-inline constexpr bool is_hadamard_16 = false;
-template <>
-inline constexpr bool is_hadamard_16<transform::hadamard<16, bf16>> = true;
-template <>
-inline constexpr bool is_hadamard_16<transform::random_hadamard<16, bf16>> = true;
-template <>
-inline constexpr bool is_hadamard_16<hadamard_16_by_pairs> = true;
-
 /// Can a quantizer's blocks be made of pairs?
 template <class Quantizer>
 inline constexpr bool takes_pairs = false;
 template <class Quantizer>
 requires makes_sixteens<Quantizer> && sixteen_encoder<Quantizer>::needs_amax_only &&
     sixteen_encoder<Quantizer>::is_quick inline constexpr bool takes_pairs<Quantizer> =
-        Quantizer::transform_type::size == 1 || is_hadamard_16<typename Quantizer::transform_type>;
+        leaves_pairs<typename Quantizer::transform_type>;
 
 /// Fills the tables of an encoder; all threads of a block, each with a number of its own.
 template <class Quantizer, bool WithThresholds>

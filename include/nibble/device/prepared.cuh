@@ -53,6 +53,20 @@ struct hadamard_16_by_pairs : transform::random_hadamard<16, bf16> {
 
 namespace detail {
 
+/// Is it a Hadamard transform of 16 with a bf16 result?
+template <class Transform>
+inline constexpr bool is_hadamard_16 = false;
+template <>
+inline constexpr bool is_hadamard_16<transform::hadamard<16, bf16>> = true;
+template <>
+inline constexpr bool is_hadamard_16<transform::random_hadamard<16, bf16>> = true;
+template <>
+inline constexpr bool is_hadamard_16<hadamard_16_by_pairs> = true;
+
+/// Does it leave pairs of bf16 that are pairs of bf16?
+template <class Transform>
+inline constexpr bool leaves_pairs = Transform::size == 1 || is_hadamard_16<Transform>;
+
 template <class Policy>
 [[nodiscard]] Policy const& prepared_policy(Policy const& policy) noexcept {
   return policy;

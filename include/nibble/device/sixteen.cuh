@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sixteen floats of one thread to sixteen e2m1 codes and their scale: what every quantize kernel of
-// 4-bit blocks is made of.
+// Sixteen floats of one thread to sixteen e2m1 codes and their scale: what all quantize kernels of 4-bit blocks share.
 #pragma once
 
 #include "nibble/device/four_over_six.cuh"
 #include "nibble/device/group.cuh"
+#include "nibble/device/prepared.cuh"
 #include "nibble/device/thresholds.cuh"
 
 namespace nibble::device {
@@ -26,8 +26,8 @@ inline constexpr bool chooses_four_or_six = is_four_over_six<typename Quantizer:
 
 }  // namespace detail
 
-/// Does Quantizer make blocks of 16 e2m1 codes with one-byte scales, group by group of one block or
-/// of one 16x16 tile whose amax is all that its scale needs, under one amax?
+/// Does Quantizer make blocks of 16 e2m1 codes with one-byte scales, group by group of one block or of one 16x16 tile
+/// whose amax is all that its scale needs, under one amax?
 template <class Quantizer>
 inline constexpr bool makes_sixteens =
     Quantizer::has_one_amax&& Quantizer::group.columns == 16 &&
@@ -64,7 +64,8 @@ class sixteen_encoder {
   /// Are codes of pairs made by thresholds? Worth their table where much is encoded for a value read.
   static constexpr bool has_thresholds =
       WithThresholds && detail::is_nearest<rounding_type> && detail::share_a_floor<scale_type> &&
-      detail::leaves_room_for_floor<typename Quantizer::scaling_type>;
+      detail::leaves_room_for_floor<typename Quantizer::scaling_type> &&
+      detail::leaves_pairs<typename Quantizer::transform_type>;
   static constexpr int scale_count = has_table ? (scale_type::format.is_signed ? 128 : 256) : 1;
   static constexpr int table_size =
       has_thresholds ? detail::threshold_table<scale_count>::size : scale_count;
@@ -124,8 +125,7 @@ class sixteen_encoder {
            (!detail::draws_bytes<rounding_type> || detail::leaves_room_for_halves(encode));
   }
 
-  /// The same where is_plain. signs(0) and signs(1): the signs of 8 values each, as
-  /// detail::signs_of.
+  /// The same where is_plain. signs(0) and signs(1): the signs of 8 values each, as detail::signs_of.
   template <class Signs>
   [[nodiscard]] __device__ __forceinline__ std::uint64_t plain_codes(float const (&values)[16],
                                                                      float encode,

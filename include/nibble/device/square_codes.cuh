@@ -8,9 +8,6 @@
 
 namespace nibble::device::detail {
 
-/// How many 128x128 tiles are a strip, at most: so many that 32 bytes of scales, a whole sector, are written side by side.
-inline constexpr int square_strip_tiles = 4;
-
 /// Can the tiles of a quantizer be made of pairs, without a float?
 template <class T, class Quantizer>
 [[nodiscard]] __device__ constexpr bool finds_squares() {

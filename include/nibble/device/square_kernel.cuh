@@ -33,7 +33,7 @@ struct square_side<no_side, Down, Across> {};
 
 template <class T, class Rows, class Columns>
 struct square_memory {
-  static constexpr int across = square_strip_tiles * blocks_per_edge;
+  static constexpr int across = strip_tiles * blocks_per_edge;
 
   uint4 tile[std::size_t{tile_stages<T>}][std::size_t{tile_edge * chunks_per_row<T>}];
   square_side<Rows, blocks_per_edge, across> rows;
@@ -144,7 +144,7 @@ status launch_squares(cudaStream_t stream, In const& in, Rows const& q_rows,
   // Strips, a CTA each, where scales of rows lie side by side; else, and where strips would leave
   // multiprocessors idle, single tiles, two each for the tables' sake if there are many.
   constexpr bool has_rows_of_scales = !std::is_same_v<Rows, no_side> && !has_scale_tiles<RowsOut>;
-  tile_order const strips(in.extent(0), in.extent(1), square_strip_tiles);
+  tile_order const strips(in.extent(0), in.extent(1), strip_tiles);
   bool const in_strips = has_rows_of_scales && strips.count >= 132 * 3;
   tile_order const order = in_strips ? strips : tile_order(in.extent(0), in.extent(1));
   unsigned const grid =

@@ -15,7 +15,7 @@ template <class T, class Quantizer>
 struct strip_memory {
   alignas(16) float table[square_encoder<T, Quantizer>::table_size];
   alignas(16) typename Quantizer::scale_type
-      scales[2][std::size_t{blocks_per_edge}][std::size_t{square_strip_tiles * blocks_per_edge}];
+      scales[2][std::size_t{blocks_per_edge}][std::size_t{strip_tiles * blocks_per_edge}];
 };
 
 /// 128 rows of 512 columns a CTA, or of 128 where `order` says so: a warp 16 rows, eight tiles at a time, so that
@@ -25,7 +25,7 @@ template <class T, class Out, class Quantizer>
 __global__ void __launch_bounds__(threads_per_block, 2)
     quantize_square_strips(T const* in, matrix_index pitch, tile_order order, tile_output<Out> out,
                            Quantizer q) {
-  constexpr int steps = square_strip_tiles, steps_at_once = 4 / static_cast<int>(sizeof(T));
+  constexpr int steps = strip_tiles, steps_at_once = 4 / static_cast<int>(sizeof(T));
   __shared__ strip_memory<T, Quantizer> memory;
   auto const encoder = encoder_for<finds_squares<T, Quantizer>()>(q, out, memory);
   fill_tables(encoder);
@@ -65,7 +65,7 @@ template <class In, class Out, class Quantizer>
 void launch_square_strips(cudaStream_t stream, In const& in, Out const& out, Quantizer const& q) {
   using value_type = std::remove_cv_t<typename In::value_type>;
   constexpr std::uint32_t wave = 132 * 2;
-  tile_order const strips(in.extent(0), in.extent(1), square_strip_tiles);
+  tile_order const strips(in.extent(0), in.extent(1), strip_tiles);
   tile_order const order = strips.count < wave ? tile_order(in.extent(0), in.extent(1)) : strips;
   // Two waves once tables are a small part of the work: 16384 x 16384 96.9 % of a copy for 95.2, 8192 x 8192 87 for 88.
   std::uint32_t const grid = std::min(order.count, order.count < 8 * wave ? wave : 2 * wave);

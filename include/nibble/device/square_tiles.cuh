@@ -10,8 +10,8 @@ namespace nibble::device::detail {
 
 /// Tiles of one-byte elements whose sides are whole warps, each warp at work on rows of its own.
 template <class Block>
-inline constexpr bool has_wide_tiles =
-    Block::size % 32 == 0 && Block::element_type::format.width() == 8;
+inline constexpr bool has_wide_tiles = Block::size % 32 == 0 &&
+                                       Block::element_type::format.width() == 8;
 
 /// Can a block of threads share a tile of this quantizer: are its largest magnitude and its rows all
 /// that the codes follow from?

@@ -12,6 +12,9 @@ struct no_side {};
 
 inline constexpr int tile_edge = 128, blocks_per_edge = tile_edge / 16;
 
+/// How many tiles side by side are a strip, at most: so many that 32 bytes of scales, a whole sector, are written side by side.
+inline constexpr int strip_tiles = 4;
+
 /// Do an output's scales come in tiles of 128x4, not in rows?
 template <class Out>
 inline constexpr bool has_scale_tiles = false;
@@ -20,7 +23,7 @@ inline constexpr bool has_scale_tiles<quantized_view<Block, layout::scale_tile_1
 
 /// A number or an address in a register: nvcc would rather find it again for each tile and block.
 template <class T>
-[[nodiscard]] __device__ __forceinline__ T kept(T value) {
+[[nodiscard]] __device__ __forceinline__ T in_register(T value) {
   int const lane = static_cast<int>(threadIdx.x) % 32;
   if constexpr (std::is_pointer_v<T>) {
     return reinterpret_cast<T>(
@@ -34,7 +37,7 @@ template <class T>
 template <class T>
 [[nodiscard]] __device__ __forceinline__ T& kept_shared(T& object) {
   auto const address = static_cast<std::uint32_t>(__cvta_generic_to_shared(&object));
-  return *static_cast<T*>(__cvta_shared_to_generic(kept(address)));
+  return *static_cast<T*>(__cvta_shared_to_generic(in_register(address)));
 }
 
 /// How many 16-byte chunks of a tile a row holds.
@@ -50,8 +53,8 @@ template <class T>
   return row * chunks_per_row<T> + (chunk ^ (chunk >> 3 & 3) ^ (row >> 4));
 }
 
-/// Where the first chunk of block `block` of row `row` lies; where that of the row `rows` further down in the same 16 does
-/// is as many rows of chunks further.
+/// Where the first chunk of block `block` of row `row` lies; r rows further down, in the same group of 16, it lies
+/// r * chunks_per_row<T> further on.
 template <class T>
 [[nodiscard]] __device__ __forceinline__ int row_place(int row, int block) {
   return chunk_place<T>(row, static_cast<int>(sizeof(T)) * block);
@@ -80,15 +83,15 @@ __device__ __forceinline__ void load_row(uint4 const* tile, int place, float (&v
 template <class Quantizer, class T = bf16>
 using tile_encoder = sixteen_encoder<Quantizer, std::is_same_v<T, bf16>>;
 
-/// What an encoder keeps in shared memory.
-template <class Quantizer>
+/// What an encoder keeps in shared memory for tiles of T.
+template <class Quantizer, class T>
 struct side_tables {
-  alignas(16) float table[tile_encoder<Quantizer>::table_size];
+  alignas(16) float table[std::size_t{tile_encoder<Quantizer, T>::table_size}];
 };
 
 /// Shared memory of one direction, in which the scales of Across blocks a row wait to be written.
-template <class Quantizer, int Across>
-struct side_memory : side_tables<Quantizer> {
+template <class Quantizer, class T, int Across>
+struct side_memory : side_tables<Quantizer, T> {
   static constexpr int across = Across;
 
   // Of each 16x16 tile, where the direction has such.
@@ -96,23 +99,21 @@ struct side_memory : side_tables<Quantizer> {
   typename Quantizer::scale_type tile_scale[sizeof(encode) / sizeof(float)];
   alignas(16) typename Quantizer::scale_type scales[std::size_t{tile_edge}][std::size_t{Across}];
 };
-template <int Across>
-struct side_memory<no_side, Across> {};
+template <class T, int Across>
+struct side_memory<no_side, T, Across> {};
 
 template <class Quantizer>
 inline constexpr bool has_square_tiles = Quantizer::group.rows == 16;
 template <>
 inline constexpr bool has_square_tiles<no_side> = false;
 
-/// Chooses the scales of 64 square tiles, by 64 threads.
+/// Chooses the scale of square tile `square`, given its amax; one thread.
 template <class Encoder, class Memory>
-__device__ __forceinline__ void choose_tiles(Encoder const& encoder, Memory& memory,
-                                             float const (&amaxes)[64]) {
-  if (threadIdx.x < 64) {
-    auto const made = encoder.choose(amaxes[threadIdx.x]);
-    memory.encode[threadIdx.x] = made.encode;
-    memory.tile_scale[threadIdx.x] = made.scale;
-  }
+__device__ __forceinline__ void choose_tile(Encoder const& encoder, Memory& memory, int square,
+                                            float amax) {
+  auto const made = encoder.choose(amax);
+  memory.encode[square] = made.encode;
+  memory.tile_scale[square] = made.scale;
 }
 
 }  // namespace nibble::device::detail

@@ -111,41 +111,43 @@ __device__ __forceinline__ void encode_rows(uint4 const* tile,
   }
 }
 
-/// The amaxes of 64 square tiles, each with NaN and without: four threads a tile, four rows each.
+/// The amax of a square tile, NaN if there is one, and that of its numbers alone.
+struct square_amax {
+  float with_nan, of_numbers;
+};
+
+/// That of square tile threadIdx.x / 4 of 64: four threads a tile, four rows each, and all four are told.
 template <class T>
-__device__ __forceinline__ void find_tile_amaxes(uint4 const* tile, float (&largest)[64],
-                                                 float (&amaxes)[64]) {
+[[nodiscard]] __device__ __forceinline__ square_amax find_square_amax(uint4 const* tile) {
   int const square = static_cast<int>(threadIdx.x) / 4, part = static_cast<int>(threadIdx.x) % 4;
-  std::uint32_t with_nan = 0, without = 0;
+  std::uint32_t with_nan = 0, of_numbers = 0;
   for (int r = 0; r < 4; ++r) {
-    int const row = square / blocks_per_edge * 16 + 4 * part + r, block = square % blocks_per_edge;
+    int const row = square / blocks_per_edge * 16 + 4 * part + r;
+    int const place = row_place<T>(row, square % blocks_per_edge);
     float found;
     if constexpr (std::is_same_v<T, bf16>) {
       std::uint32_t pairs[8];
-      load_row_of_pairs(tile, row_place<T>(row, block), pairs);
+      load_row_of_pairs(tile, place, pairs);
       found = amax_of_pairs(pairs);
     } else {
       float values[16];
-      load_row<T>(tile, row_place<T>(row, block), values);
+      load_row<T>(tile, place, values);
       found = amax_or_nan(values);
     }
     float number = found;
     if (found != found) {
       float values[16];
-      load_row<T>(tile, row_place<T>(row, block), values);
+      load_row<T>(tile, place, values);
       number = nibble::detail::float_from_bits(scaling::row_amax_bits(values));
     }
     with_nan = max(with_nan, nibble::detail::float_bits(found));
-    without = max(without, nibble::detail::float_bits(number));
+    of_numbers = max(of_numbers, nibble::detail::float_bits(number));
   }
   for (int const other : {1, 2}) {
     with_nan = max(with_nan, __shfl_xor_sync(0xFFFF'FFFFu, with_nan, other));
-    without = max(without, __shfl_xor_sync(0xFFFF'FFFFu, without, other));
+    of_numbers = max(of_numbers, __shfl_xor_sync(0xFFFF'FFFFu, of_numbers, other));
   }
-  if (part == 0) {
-    largest[square] = nibble::detail::float_from_bits(with_nan);
-    amaxes[square] = nibble::detail::float_from_bits(without);
-  }
+  return {nibble::detail::float_from_bits(with_nan), nibble::detail::float_from_bits(of_numbers)};
 }
 
 }  // namespace nibble::device::detail

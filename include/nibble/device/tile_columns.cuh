@@ -80,7 +80,7 @@ template <class T>
 inline constexpr int columns_per_word = 4 / static_cast<int>(sizeof(T));
 
 /// The codes and scales of a block of as many columns as a word of a tile holds, the first at `at`; first: its first word.
-template <class T, class Quantizer, class Memory, bool Decoded, int Count>
+template <class T, class Quantizer, class Memory, bool Decoded, std::size_t Count>
 __device__ __forceinline__ void encode_word_of_columns(
     std::uint32_t const* first, tile_encoder<Quantizer, T> const& encoder, Memory const& memory,
     tile_place<Decoded> const& place, block_place<Decoded> at, float const* largest,
@@ -100,20 +100,20 @@ __device__ __forceinline__ void encode_word_of_columns(
       encode_two_columns<Quantizer>(words, encoder, memory, at, scales, codes, again);
     } else {
 #pragma unroll
-      for (int c = 0; c < Count; ++c, at.move(place, 1)) {
+      for (int c = 0; c < static_cast<int>(Count); ++c, at.move(place, 1)) {
         codes[c] = encode_column_of_pairs<Quantizer>(words, c, encoder, memory, at, scales[c],
                                                      [&](float(&values)[16]) { again(values, c); });
       }
     }
   } else {
-    float values[std::size_t{Count}][16];
+    float values[Count][16];
     for (int k = 0; k < 16; ++k) {
-      float found[std::size_t{Count}];
+      float found[Count];
       widen<T>(load(k), found);
-      for (int c = 0; c < Count; ++c) values[c][k] = found[c];
+      for (int c = 0; c < static_cast<int>(Count); ++c) values[c][k] = found[c];
     }
 #pragma unroll
-    for (int c = 0; c < Count; ++c, at.move(place, 1)) {
+    for (int c = 0; c < static_cast<int>(Count); ++c, at.move(place, 1)) {
       codes[c] = encode_block(values[c], encoder, memory, at, scales[c]);
     }
   }
@@ -146,7 +146,7 @@ __device__ __forceinline__ void encode_columns(uint4 const* tile,
   for (int i = 0; i < tile_edge / step && place.rows > at.row; ++i) {
     typename Quantizer::scale_type scales[std::size_t{together}];
     std::uint64_t codes[std::size_t{together}];
-    // The words of a warp are a chunk; the chunk eight chunks on is where this one is, exclusive or 9.
+    // The words of a warp are a chunk; the one 8 i chunks on is where this one is, exclusive or 9 i.
     encode_word_of_columns<T, Quantizer>(words + (at.values ^ 4 * 9 * i), encoder, memory, place,
                                          at, largest, scales, codes);
     for (int c = 0; c < together; ++c, at.move(place, 1)) {

@@ -10,34 +10,30 @@
 
 namespace nibble::device::detail {
 
-/// How many tiles side by side are a strip, whose scales along rows are written together, a sector of 32 bytes a row.
-inline constexpr int strip_tiles = 4;
-
 /// All shared memory of a CTA. Scales that are not written need not wait.
 template <class T, class Rows, class RowsOut, class Columns>
 struct tile_memory {
   static constexpr bool has_squares = has_square_tiles<Rows> || has_square_tiles<Columns>;
 
   uint4 tile[std::size_t{tile_stages<T>}][std::size_t{tile_edge * chunks_per_row<T>}];
-  side_memory<Rows, (is_decoded<RowsOut> ? 1 : strip_tiles) * blocks_per_edge> rows;
-  side_memory<Columns, blocks_per_edge> columns;
-  float largest[has_squares ? 64 : 1], amaxes[has_squares ? 64 : 1];
+  side_memory<Rows, T, (is_decoded<RowsOut> ? 1 : strip_tiles) * blocks_per_edge> rows;
+  side_memory<Columns, T, blocks_per_edge> columns;
+  float largest[has_squares ? 64 : 1];  // of square tiles, NaN included
 };
 
 /// The memory that holds the tables of the columns' encoder.
-template <class Rows, class Columns, int RowsAcross, int ColumnsAcross>
-[[nodiscard]] __device__ __forceinline__ auto& tables_of_columns(
-    [[maybe_unused]] side_memory<Rows, RowsAcross>& rows,
-    side_memory<Columns, ColumnsAcross>& columns, [[maybe_unused]] bool is_alike) {
-  if constexpr (std::is_same_v<Rows, Columns> && !std::is_same_v<Rows, no_side>) {
-    return is_alike ? static_cast<side_tables<Rows>&>(rows)
-                    : static_cast<side_tables<Columns>&>(columns);
-  } else {
-    return columns;
-  }
+template <class Quantizer, class T, int RowsAcross, int ColumnsAcross>
+[[nodiscard]] __device__ __forceinline__ side_tables<Quantizer, T>& tables_of_columns(
+    side_memory<Quantizer, T, RowsAcross>& rows, side_memory<Quantizer, T, ColumnsAcross>& columns,
+    bool is_alike) {
+  return is_alike ? static_cast<side_tables<Quantizer, T>&>(rows) : columns;
+}
+template <class Rows, class Columns>
+[[nodiscard]] __device__ __forceinline__ Columns& tables_of_columns(Rows&, Columns& columns, bool) {
+  return columns;
 }
 
-/// Strips of tiles of 128x128, a CTA at a time, tile by tile.
+/// Strips of tiles of 128x128, a CTA each, tile by tile.
 template <class T, class Rows, class RowsOut, class Columns, class ColumnsOut>
 __global__ void __launch_bounds__(threads_per_block, 3)
     quantize_tiles_both(T const* in, matrix_index pitch, tile_order order, Rows q_rows,
@@ -46,17 +42,21 @@ __global__ void __launch_bounds__(threads_per_block, 3)
   constexpr bool has_rows = !std::is_same_v<Rows, no_side>,
                  has_columns = !std::is_same_v<Columns, no_side>;
   using memory_type = tile_memory<T, Rows, RowsOut, Columns>;
+  static_assert(3 * (sizeof(memory_type) + 1024) <= 228 * 1024,
+                "got more shared memory than lets three CTAs on a multiprocessor");
   extern __shared__ uint4 raw[];
   auto& memory = kept_shared(*reinterpret_cast<memory_type*>(raw));
 
+  auto const [row, column, rows, columns] = order.of(blockIdx.x);
+  matrix_index const block_row = row / 16, block_column = column / 16;
+  int const blocks_down = rows / 16, blocks_across = columns / 16;
+
   // While tables are filled and tiles encoded, the next tile is on its way, where there is room for it.
   tile_loader<T> const loader(in, pitch);
-  auto const start = [&](tile_order::place const& strip, int first, int buffer) {
-    loader.start(strip.row, strip.column + first, strip.rows, strip.columns - first,
-                 memory.tile[buffer]);
+  auto const start = [&](int block, int buffer) {
+    loader.start(row, column + 16 * block, rows, columns - 16 * block, memory.tile[buffer]);
   };
-  auto strip = order.of(blockIdx.x);
-  start(strip, 0, 0);
+  start(0, 0);
   bool const is_alike = are_alike<Rows, Columns>(rows_out, columns_out);
   auto const row_encoder = encoder_for<std::is_same_v<T, bf16>>(q_rows, rows_out, memory.rows);
   auto const column_encoder = encoder_for<std::is_same_v<T, bf16>>(
@@ -67,71 +67,65 @@ __global__ void __launch_bounds__(threads_per_block, 3)
     if (!is_alike) fill_tables(column_encoder, threads_per_block - 1 - threadIdx.x);
   }
 
+  std::uint8_t *to_rows = nullptr, *to_columns = nullptr;  // where the thread's first blocks go
+  if constexpr (has_rows) {
+    auto const at = first_in_rows();
+    to_rows = rows_out.codes.at(row + at.row, block_column + at.block);
+  }
+  if constexpr (has_columns) {
+    auto const at = first_in_columns<T>();
+    to_columns = columns_out.codes.at(column + at.row, block_row + at.block);
+  }
   int buffer = 0;
-  for (std::uint32_t s = blockIdx.x; s < order.count; s += gridDim.x) {
-    auto const here = strip;
-    matrix_index const block_row = here.row / 16, block_column = here.column / 16;
-    int const blocks_down = here.rows / 16, blocks_across = here.columns / 16;
-    std::uint8_t *to_rows = nullptr, *to_columns = nullptr;  // where the thread's first blocks go
+  for (int block = 0; block < blocks_across; block += blocks_per_edge) {
+    bool const has_next = block + blocks_per_edge < blocks_across;
+    uint4* const tile = memory.tile[buffer];
+    if (has_next && tile_stages<T> == 2) {
+      start(block + blocks_per_edge, buffer ^= 1);
+      __pipeline_wait_prior(1);
+    } else {
+      __pipeline_wait_prior(0);
+    }
+    __syncthreads();
+    if constexpr (memory_type::has_squares) {
+      auto const found = find_square_amax<T>(tile);
+      if (int const square = static_cast<int>(threadIdx.x) / 4; threadIdx.x % 4 == 0) {
+        memory.largest[square] = found.with_nan;
+        if constexpr (has_square_tiles<Rows>) {
+          choose_tile(row_encoder, memory.rows, square, found.of_numbers);
+        }
+        if constexpr (has_square_tiles<Columns>) {
+          choose_tile(column_encoder, memory.columns, square, found.of_numbers);
+        }
+      }
+      __syncthreads();
+    }
+    int const blocks_inside = min(blocks_across - block, blocks_per_edge);
     if constexpr (has_rows) {
-      auto const at = first_in_rows();
-      to_rows = rows_out.codes.at(here.row + at.row, block_column + at.block);
+      tile_place const place(rows_out.codes, row, block_column + block, rows, blocks_inside);
+      encode_rows<T, Rows>(tile, row_encoder, memory.rows, place, to_rows,
+                           is_decoded<RowsOut> ? 0 : block, memory.largest);
+      to_rows += blocks_per_edge * code_target<is_decoded<RowsOut>>::block_bytes;
     }
     if constexpr (has_columns) {
-      auto const at = first_in_columns<T>();
-      to_columns = columns_out.codes.at(here.column + at.row, block_row + at.block);
+      tile_place const place(columns_out.codes, column + 16 * block, block_row, 16 * blocks_inside,
+                             blocks_down);
+      encode_columns<T, Columns>(tile, column_encoder, memory.columns, place, to_columns,
+                                 memory.largest);
+      to_columns += tile_edge * columns_out.codes.pitch;
     }
-    for (int block = 0; block < blocks_across; block += blocks_per_edge) {
-      bool const is_last = block + blocks_per_edge >= blocks_across,
-                 has_next = !is_last || s + gridDim.x < order.count;
-      if (is_last && has_next) strip = order.of(s + gridDim.x);
-      auto const start_next = [&](int other) {
-        if (has_next) start(strip, is_last ? 0 : 16 * (block + blocks_per_edge), other);
-      };
-      uint4* const tile = memory.tile[buffer];
-      if constexpr (tile_stages<T> == 2) start_next(buffer ^= 1);
-      if (has_next && tile_stages<T> == 2) {
-        __pipeline_wait_prior(1);
-      } else {
-        __pipeline_wait_prior(0);
-      }
-      __syncthreads();
-      int const blocks_inside = min(blocks_across - block, blocks_per_edge);
-      if constexpr (memory_type::has_squares) {
-        find_tile_amaxes<T>(tile, memory.largest, memory.amaxes);
-        __syncthreads();
-        if constexpr (has_square_tiles<Rows>) choose_tiles(row_encoder, memory.rows, memory.amaxes);
-        if constexpr (has_square_tiles<Columns>) {
-          choose_tiles(column_encoder, memory.columns, memory.amaxes);
-        }
-        __syncthreads();
-      }
-      if constexpr (has_rows) {
-        tile_place const place(rows_out.codes, here.row, block_column + block, here.rows,
-                               blocks_inside);
-        encode_rows<T, Rows>(tile, row_encoder, memory.rows, place, to_rows,
-                             is_decoded<RowsOut> ? 0 : block, memory.largest);
-        to_rows += blocks_per_edge * code_target<is_decoded<RowsOut>>::block_bytes;
-      }
-      if constexpr (has_columns) {
-        tile_place const place(columns_out.codes, here.column + 16 * block, block_row,
-                               16 * blocks_inside, blocks_down);
-        encode_columns<T, Columns>(tile, column_encoder, memory.columns, place, to_columns,
-                                   memory.largest);
-        to_columns += tile_edge * columns_out.codes.pitch;
-      }
-      __syncthreads();
-      if constexpr (tile_stages<T> == 1) start_next(0);
-      if constexpr (has_columns && !is_decoded<ColumnsOut>) {
-        store_scales<1>(memory.columns.scales, columns_out.scales, here.column + 16 * block,
-                        block_row, 16 * blocks_inside, blocks_down,
-                        threads_per_block - 1 - threadIdx.x);
-      }
+    __syncthreads();
+    if constexpr (tile_stages<T> == 1) {
+      if (has_next) start(block + blocks_per_edge, 0);
     }
-    if constexpr (has_rows && !is_decoded<RowsOut>) {
-      store_scales<1>(memory.rows.scales, rows_out.scales, here.row, block_column, here.rows,
-                      blocks_across, threadIdx.x);
+    if constexpr (has_columns && !is_decoded<ColumnsOut>) {
+      store_scales<1>(memory.columns.scales, columns_out.scales, column + 16 * block, block_row,
+                      16 * blocks_inside, blocks_down, threads_per_block - 1 - threadIdx.x);
     }
+  }
+  if constexpr (has_rows && !is_decoded<RowsOut>) {
+    store_scales<1>(memory.rows.scales, rows_out.scales, row, block_column, rows, blocks_across,
+                    threadIdx.x);
   }
 }
 
@@ -145,8 +139,9 @@ template <class In>
          across < (matrix_index{1} << 28) && down < (matrix_index{1} << 31) / (across + 1);
 }
 
-/// The strips of a matrix, a CTA each: narrower ones where multiprocessors would be idle. Four below each other, whose
-/// scales along columns are a sector of 32 bytes.
+/// The strips of a matrix, a CTA each: narrower ones where fewer than two waves of three CTAs for each of 132
+/// multiprocessors would be left, which paid from 924 CTAs on (8192 x 8192 on an H200). Four below each other, whose scales
+/// along columns are a sector of 32 bytes.
 [[nodiscard]] inline tile_order strips_of(matrix_index rows, matrix_index columns) noexcept {
   int tiles = strip_tiles;
   while (tiles > 1 && tile_order(rows, columns, tiles, 4).count < 132 * 7) tiles /= 2;

@@ -30,12 +30,12 @@ struct tile_loader {
       : pitch(row_pitch),
         row(static_cast<int>(threadIdx.x / unsigned{chunks}) * each),
         chunk(static_cast<int>(threadIdx.x % unsigned{chunks})),
-        place(kept(chunk_place<T>(row, chunk))) {
-    in = kept(first + (row * pitch + chunk * per_chunk));
+        place(in_register(chunk_place<T>(row, chunk))) {
+    in = in_register(first + (row * pitch + chunk * per_chunk));
   }
 
   /// Begins to copy the tile at (first_row, first_column), of which so many rows and columns are inside, as one group
-  /// of asynchronous copies; what lies beyond the edge is left as it is, and nobody reads it.
+  /// of asynchronous copies; what lies beyond the edge is left as it is, and nothing that is written depends on it.
   __device__ __forceinline__ void start(matrix_index first_row, matrix_index first_column, int rows,
                                         int columns, uint4* tile) const {
     T const* from = in + (first_row * pitch + first_column);

@@ -49,11 +49,12 @@ __device__ __forceinline__ void store_scales(Scale const (&scales)[Down][Across]
   auto const& out = target.out;
   auto const& mapping = out.scales.mapping();
   Scale* const data = out.scales.data_handle();
-  if (target.is_wide && rows % tile_edge == 0 && blocks % blocks_per_edge == 0) {
-    // Of one tile, all of it is inside.
+  constexpr int together = has_scale_tiles<Out> ? 4 : 8;
+  if (target.is_wide && rows % tile_edge == 0 && blocks % together == 0) {
+    // Of rows of one tile, all are inside.
     auto const is_inside = [&](unsigned row, unsigned block) {
       return (tall == edge || static_cast<int>(row) < rows) &&
-             (wide == blocks_per_edge || static_cast<int>(block) < blocks);
+             (wide == unsigned{together} || static_cast<int>(block) < blocks);
     };
     if constexpr (has_scale_tiles<Out>) {
       share_out<tall / 4 * (wide / 4)>(thread, [&](unsigned i) {
