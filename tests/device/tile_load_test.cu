@@ -12,17 +12,54 @@ namespace {
 
 namespace kernels = nibble::device::detail;
 
-__global__ void load(nibble::bf16 const* in, int rows, int columns, uint4* out) {
-  __shared__ uint4 tile[128 * 16];
-  for (int i = static_cast<int>(threadIdx.x); i < 128 * 16; i += 256) tile[i] = uint4{7, 7, 7, 7};
+constexpr nibble::matrix_index pitch = 288;
+
+/// The chunks of the tile at (first_row, first_column), row by row, as they are looked for.
+template <class T>
+__global__ void load(T const* in, int first_row, int first_column, int rows, int columns,
+                     uint4* out) {
+  constexpr int chunks = kernels::chunks_per_row<T>;
+  extern __shared__ uint4 tile[];
+  for (int i = static_cast<int>(threadIdx.x); i < 128 * chunks; i += 256) {
+    tile[i] = uint4{7, 7, 7, 7};
+  }
   __syncthreads();
-  kernels::tile_loader<nibble::bf16> const loader(in, 256);
-  loader.start(0, 0, rows, columns, tile);
+  kernels::tile_loader<T> const loader(in, pitch);
+  loader.start(first_row, first_column, rows, columns, tile);
   __pipeline_wait_prior(0);
   __syncthreads();
-  for (int i = static_cast<int>(threadIdx.x); i < 128 * 16; i += 256) {
-    out[i] = tile[kernels::chunk_place<nibble::bf16>(i / 16, i % 16)];
+  for (int i = static_cast<int>(threadIdx.x); i < 128 * chunks; i += 256) {
+    out[i] = tile[kernels::chunk_place<T>(i / chunks, i % chunks)];
   }
+}
+
+/// How many chunks are not what the matrix has there, or not left alone beyond the edge. Values are words that count.
+template <class T>
+int wrong_chunks(int first_row, int first_column, int rows, int columns) {
+  constexpr int chunks = kernels::chunks_per_row<T>, each = 128 / chunks,
+                per_word = 4 / static_cast<int>(sizeof(T));
+  std::vector<std::uint32_t> values(static_cast<std::size_t>(256 * pitch / per_word));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<std::uint32_t>(i + 100);
+  fixture::device_vector<std::uint32_t> const in(values.begin(), values.end());
+  fixture::device_vector<uint4> out(128 * std::size_t{chunks});
+  constexpr int bytes = 128 * chunks * 16;
+  CHECK(cudaFuncSetAttribute(load<T>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes) ==
+        cudaSuccess);
+  load<T><<<1, 256, bytes>>>(reinterpret_cast<T const*>(in.data()), first_row, first_column, rows,
+                             columns, out.data());
+  REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+  auto const found = fixture::copied(out);
+  int wrong = 0;
+  for (int i = 0; i < 128 * chunks; ++i) {
+    int const row = i / chunks, column = i % chunks * each;
+    bool const is_inside = row < rows && column < columns;
+    auto const first = static_cast<std::uint32_t>(
+        ((first_row + row) * pitch + first_column + column) / per_word + 100);
+    uint4 const got = found[static_cast<std::size_t>(i)];
+    wrong += is_inside ? got.x != first || got.y != first + 1 || got.z != first + 2 || got.w != first + 3
+                       : got.x != 7 || got.y != 7 || got.z != 7 || got.w != 7;
+  }
+  return wrong;
 }
 
 __global__ void nothing(int) {}
@@ -31,27 +68,15 @@ __global__ void nothing(int) {}
 
 TEST_CASE("a tile, whole or cut off, comes to be where chunks of its rows are looked for") {
   if (!fixture::has_device()) return;
-  std::vector<std::uint16_t> values(128 * 256);
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<std::uint16_t>(i + 1);
-  fixture::device_vector<std::uint16_t> const in(values.begin(), values.end());
   struct part {
-    int rows, columns;
+    int row, column, rows, columns;
   };
-  for (part const p : {part{128, 128}, part{16, 128}, part{128, 48}, part{80, 16}}) {
-    fixture::device_vector<uint4> out(128 * 16);
-    load<<<1, 256>>>(reinterpret_cast<nibble::bf16 const*>(in.data()), p.rows, p.columns,
-                     out.data());
-    REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
-    auto const found = fixture::copied(out);
-    int wrong = 0;
-    for (int i = 0; i < 128 * 16; ++i) {
-      int const row = i / 16, column = i % 16 * 8;
-      std::uint32_t const first = static_cast<std::uint32_t>(row * 256 + column + 1) & 0xFFFFu;
-      std::uint32_t const second = (first + 1) & 0xFFFFu;
-      bool const is_inside = row < p.rows && column < p.columns;
-      wrong += found[static_cast<std::size_t>(i)].x != (is_inside ? first | second << 16 : 7u);
-    }
-    CHECK(wrong == 0);
+  // Columns of a strip: those of the tiles on the right count, too.
+  for (part const p : {part{0, 0, 128, 128}, part{0, 0, 16, 128}, part{0, 0, 128, 48},
+                       part{0, 0, 80, 16}, part{128, 128, 128, 160}, part{112, 16, 128, 256},
+                       part{128, 144, 112, 144}}) {
+    CHECK(wrong_chunks<nibble::bf16>(p.row, p.column, p.rows, p.columns) == 0);
+    CHECK(wrong_chunks<float>(p.row, p.column, p.rows, p.columns) == 0);
   }
 }
 
