@@ -57,6 +57,15 @@ int different_bytes(fixture::matrix<T> const& values, Rows const& q_rows, Column
 }
 
 using square = quantizer<nvfp4_block, scaling::amax<scaling::tile::square>>;
+using plain_view = quantized_view<nvfp4_block, cuda::std::layout_right>;
+
+template <class T, class Rows, class RowsOut, class Columns>
+inline constexpr bool fits_thrice =
+    3 * (sizeof(kernels::tile_memory<T, Rows, RowsOut, Columns>) + 1024) <= 228 * 1024;
+static_assert(fits_thrice<bf16, quantizer<>, plain_view, quantizer<>> &&
+              fits_thrice<float, quantizer<>, plain_view, quantizer<>> &&
+              fits_thrice<bf16, square, plain_view, square> &&
+              fits_thrice<bf16, square, kernels::decoded_output, square>);
 
 }  // namespace
 

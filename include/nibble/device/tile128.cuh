@@ -42,7 +42,7 @@ template <class T>
 
 /// How many 16-byte chunks of a tile a row holds.
 template <class T>
-inline constexpr int chunks_per_row = tile_edge* static_cast<int>(sizeof(T)) / 16;
+inline constexpr int chunks_per_row = static_cast<int>(sizeof(T)) * tile_edge / 16;
 
 /// Where 16-byte chunk `chunk` of row `row` lies in shared memory: chunks change places so that the first ones of
 /// the eight blocks of a row, and what eight groups of 16 rows hold in the same chunk, are in different banks.
