@@ -298,4 +298,18 @@ TEST_CASE("nothing to quantize leaves no error behind, and a wrong shape writes 
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   CHECK(rows_out.is_untouched());
   CHECK(columns_out.is_untouched());
+  // Of the columns alone: the rows' amaxes are not written either, with one amax or one a row.
+  using by_row = quantizer<nvfp4_block, scaling::amax<scaling::tile::row, tensor_scale::per_row<>>>;
+  auto const run = [&]<class Quantizer>(Quantizer const& q) {
+    fixture::guarded_matrix<nvfp4_block> right(shape_for<Quantizer>(32, 64));
+    fixture::guarded_matrix<nvfp4_block> wrong(shape_for<Quantizer>(32, 64));
+    CHECK(device::find_amax_both(default_stream, in, right.view(), wrong.view(), q, q) ==
+          device::status::shape_mismatch);
+    CHECK(device::quantize_both(default_stream, in, right.view(), wrong.view(), q, q) ==
+          device::status::shape_mismatch);
+    REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+    CHECK((right.is_untouched() && wrong.is_untouched()));
+  };
+  run(nearest{});
+  run(by_row{});
 }

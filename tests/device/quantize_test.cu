@@ -8,6 +8,7 @@
 #include <nibble/device/quantize.cuh>
 #include <nibble/nibble.hpp>
 
+#include "support/device_bytes.cuh"
 #include "support/device_memory.cuh"
 #include "support/matrices.hpp"
 
@@ -174,6 +175,30 @@ TEST_CASE(
               values, quantizer<nvfp4_block, scaling::amax<scaling::tile::square>>{}) == 0);
     CHECK(cudaGetLastError() == cudaSuccess);
   }
+}
+
+/// Is what a matrix of 32 x 64 would be quantized to left alone where rows of codes are no whole blocks apart?
+template <class Quantizer>
+bool leaves_alone(Quantizer const& q) {
+  fixture::on_device<float> const in(fixture::filled(32, 64, 9));
+  fixture::guarded_matrix<nvfp4_block> out(shape_for<Quantizer>(40, 64));
+  auto view = *make_quantized_view<nvfp4_block, plain>(
+      out.codes.as<std::uint8_t>(), out.scales.as<fp8_e4m3>(), out.amax.as<float>(),
+      shape_for<Quantizer>(32, 64));
+  cuda::std::array<matrix_index, 2> const strides{72, 1};
+  view.codes = {view.codes.data_handle(), {matrix_extents(32, 64), strides}};
+  CHECK(device::quantize(cuda::stream_ref{cudaStream_t{}}, in.view, view, q) ==
+        device::status::code_layout);
+  REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+  return out.is_untouched();
+}
+
+// bugs: F12
+TEST_CASE("codes that do not lie as they must are a status, and not even an amax is written") {
+  if (!fixture::has_device()) return;
+  CHECK(leaves_alone(quantizer<>{}));
+  CHECK(leaves_alone(
+      quantizer<nvfp4_block, scaling::amax<scaling::tile::row, tensor_scale::per_row<>>>{}));
 }
 
 // bugs: F12

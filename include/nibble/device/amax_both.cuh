@@ -104,13 +104,14 @@ status find_amax_both(::cuda::stream_ref stream, In const& in,
   using value_type = std::remove_cv_t<typename In::value_type>;
   constexpr int row_transform = Rows::transform_type::size,
                 column_transform = Columns::transform_type::size;
+  status fits = detail::check_amax<Rows>(in.extent(0), in.extent(1), rows_out);
+  if (fits == status::success) {
+    fits = detail::check_amax<Columns>(in.extent(1), in.extent(0), columns_out);
+  }
+  if (fits != status::success) return fits;
   if constexpr (Rows::has_one_amax && Columns::has_one_amax && row_transform == 1 &&
                 (column_transform == 1 ||
                  (column_transform == 16 && Columns::group.columns == 16))) {
-    status checked = detail::check_amax<Rows>(in.extent(0), in.extent(1), rows_out);
-    if (checked != status::success) return checked;
-    checked = detail::check_amax<Columns>(in.extent(1), in.extent(0), columns_out);
-    if (checked != status::success) return checked;
     float* const cells[2]{rows_out.amax.data_handle(), columns_out.amax.data_handle()};
     if constexpr (column_transform == 1) {
       status const found = find_amax(stream, in, rows_out, q_rows);

@@ -235,6 +235,8 @@ status quantize_with_amax(::cuda::stream_ref stream, In const& in,
 template <class In, class Block, class ScaleLayout, class Quantizer>
 status quantize(::cuda::stream_ref stream, In const& in,
                 quantized_view<Block, ScaleLayout> const& out, Quantizer const& q) {
+  status const fits = detail::check_output<Quantizer>(in.extent(0), in.extent(1), out);
+  if (fits != status::success) return fits;
   status const found = find_amax(stream, in, out, q);
   return found == status::success ? quantize_with_amax(stream, in, out, q) : found;
 }

@@ -8,6 +8,18 @@
 
 namespace nibble::device {
 
+namespace detail {
+
+/// check_output of both directions of a matrix.
+template <class Rows, class Columns, class RowsOut, class ColumnsOut>
+[[nodiscard]] status check_outputs(matrix_index rows, matrix_index columns, RowsOut const& rows_out,
+                                   ColumnsOut const& columns_out) {
+  status const fits = check_output<Rows>(rows, columns, rows_out);
+  return fits == status::success ? check_output<Columns>(columns, rows, columns_out) : fits;
+}
+
+}  // namespace detail
+
 /// Quantizes a matrix and its transpose under the amaxes that the outputs already hold.
 ///
 /// shape   as nibble::quantize_both_with_amax; every pointer is one the device can read. One pass
@@ -22,10 +34,9 @@ status quantize_both_with_amax(::cuda::stream_ref stream, In const& in,
                                quantized_view<BlockR, LayoutR> const& rows_out,
                                quantized_view<BlockC, LayoutC> const& columns_out,
                                Rows const& q_rows, Columns const& q_columns) {
-  status checked = detail::check_output<Rows>(in.extent(0), in.extent(1), rows_out);
-  if (checked != status::success) return checked;
-  checked = detail::check_output<Columns>(in.extent(1), in.extent(0), columns_out);
-  if (checked != status::success) return checked;
+  status const fits =
+      detail::check_outputs<Rows, Columns>(in.extent(0), in.extent(1), rows_out, columns_out);
+  if (fits != status::success) return fits;
   if (in.extent(0) == 0 || in.extent(1) == 0) return status::success;
   if constexpr (makes_sixteens<Rows> && makes_sixteens<Columns>) {
     bool const is_wide = detail::has_wide_codes(rows_out) && detail::has_wide_codes(columns_out);
@@ -55,6 +66,9 @@ status quantize_both(::cuda::stream_ref stream, In const& in,
                      quantized_view<BlockR, LayoutR> const& rows_out,
                      quantized_view<BlockC, LayoutC> const& columns_out, Rows const& q_rows,
                      Columns const& q_columns) {
+  status const fits =
+      detail::check_outputs<Rows, Columns>(in.extent(0), in.extent(1), rows_out, columns_out);
+  if (fits != status::success) return fits;
   status const found = find_amax_both(stream, in, rows_out, columns_out, q_rows, q_columns);
   return found == status::success
              ? quantize_both_with_amax(stream, in, rows_out, columns_out, q_rows, q_columns)
