@@ -221,6 +221,7 @@ void measure_all(matrix_index rows, matrix_index columns) {
   measure("1x16, nearest", in, q{});
   measure("1x16, stochastic 8 bits", in, stochastic());
   measure("16x16 tiles", in, square{});
+  measure<tiled>("16x16 tiles, 128x4 scales", in, square{});
   measure<tiled>("1x16, nearest, 128x4 scales", in, q{});
   measure("1x16, Hadamard 16", in, hadamard());
   measure("1x16, Hadamard 16, stochastic", in, stochastic_hadamard());
@@ -229,7 +230,9 @@ void measure_all(matrix_index rows, matrix_index columns) {
           quantizer<mxfp4_block, scaling::power_of_two<scaling::exponent_rule::round_up>>{});
   measure("columns, nearest", transposed(in), q{});
   measure_both("both, nearest", in, q{}, q{});
+  measure_both<tiled>("both, nearest, 128x4 scales", in, q{}, q{});
   measure_both("both, 16x16 tiles", in, square{}, square{});
+  measure_both<tiled>("both, 16x16 tiles, 128x4 scales", in, square{}, square{});
   measure_both("both, Hadamard on columns", in, q{}, hadamard());
   measure_both("both, stochastic", in, stochastic(), stochastic());
   measure_both<tiled>("both, stochastic, Hadamard, 128x4", in, stochastic(), stochastic_hadamard());

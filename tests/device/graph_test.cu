@@ -156,3 +156,25 @@ TEST_CASE("a replayed graph makes both directions and a transpose anew") {
     CHECK(turned.different_bytes(transpose_tiles<tiles>(expected_rows.view())) == 0);
   }
 }
+
+TEST_CASE("a replayed graph makes long rows and their scales in tiles anew, padding too") {
+  if (!fixture::has_device()) return;
+  constexpr matrix_index long_row = 1040;
+  auto const q = quantizer{scaling::amax<>{}, rounding::nearest_even{},
+                           transform::random_hadamard<16, bf16>{}};
+  auto const shape = shape_for<std::remove_const_t<decltype(q)>, tiled>(rows, long_row);
+  fixture::on_device<bf16> in(fixture::filled<bf16>(rows, long_row, 1));
+  fixture::guarded_matrix<nvfp4_block, tiled> made(shape);
+  captured const graph([&](cuda::stream_ref stream) {
+    CHECK(device::quantize(stream, in.view, made.view(), q) == device::status::success);
+  });
+  CHECK(made.is_untouched());
+  for (std::uint64_t const data : {1, 2}) {
+    auto const values = fixture::filled<bf16>(rows, long_row, data);
+    fixture::transfer(values.values.begin(), values.values.begin() + in.values.size(),
+                      in.values.begin());
+    made.overwrite(cudaStream_t{});
+    graph.replay();
+    CHECK(made.different_bytes(quantized<tiled>(values.view(), q)) == 0);
+  }
+}

@@ -23,30 +23,43 @@ E4M3 = r"F2FP\S*\.E4M3\.F32"
 LOCAL = r"(LDL|STL)\b"
 DOUBLE = r"(DADD|DMUL|DFMA|DSETP|F2F\.F64|F2F\.F32\.F64|I2F\.F64|F2I\.F64|MUFU\.RCP64H)"
 
-# kernel -> target -> what it must hold: the conversions of a block of 16, and the most instructions, a
-# tenth more than nvcc 13.0 makes (the slow path of the division and the prologue counted).
+# kernel -> target -> what it must hold: the conversions of a block of 16, and the instructions that nvcc 13.0 makes (the
+# slow path of the division and the prologue counted), of which a tenth more are allowed.
 EXPECTED = {
     "quantize_nearest": {
-        "90a": {"nearest": 0, "e4m3": 1, "most": 500},
-        "100a": {"nearest": 8, "e4m3": 1, "most": 296},
-        "120a": {"nearest": 8, "e4m3": 1, "most": 304},
+        "90a": {"nearest": 0, "e4m3": 1, "made": 434},
+        "100a": {"nearest": 8, "e4m3": 1, "made": 257},
+        "103a": {"nearest": 8, "e4m3": 1, "made": 257},
+        "110a": {"nearest": 8, "e4m3": 1, "made": 255},
+        "120a": {"nearest": 8, "e4m3": 1, "made": 263},
+        "121a": {"nearest": 8, "e4m3": 1, "made": 263},
     },
     "quantize_stochastic": {  # the rule of equal bytes, so never the instruction
-        "90a": {"nearest": 0, "stochastic": 0, "e4m3": 1, "most": 680},
-        "100a": {"nearest": 0, "stochastic": 0, "e4m3": 1, "most": 655},
-        "120a": {"nearest": 0, "stochastic": 0, "e4m3": 1, "most": 730},
+        "90a": {"nearest": 0, "stochastic": 0, "e4m3": 1, "made": 579},
+        "100a": {"nearest": 0, "stochastic": 0, "e4m3": 1, "made": 562},
+        "103a": {"nearest": 0, "stochastic": 0, "e4m3": 1, "made": 562},
+        "110a": {"nearest": 0, "stochastic": 0, "e4m3": 1, "made": 609},
+        "120a": {"nearest": 0, "stochastic": 0, "e4m3": 1, "made": 617},
+        "121a": {"nearest": 0, "stochastic": 0, "e4m3": 1, "made": 617},
     },
     "quantize_by_hardware": {  # opted in: where there is the instruction, it is used
-        "90a": {"stochastic": 0, "most": 680},
-        "100a": {"stochastic": 8, "e4m3": 1, "most": 400},
-        "120a": {"stochastic": 0, "most": 730},
+        "90a": {"stochastic": 0, "made": 579},
+        "100a": {"stochastic": 8, "e4m3": 1, "made": 332},
+        "103a": {"stochastic": 8, "e4m3": 1, "made": 332},
+        "110a": {"stochastic": 0, "made": 609},
+        "120a": {"stochastic": 0, "made": 617},
+        "121a": {"stochastic": 0, "made": 617},
     },
     "dequantize_blocks": {
-        "90a": {"most": 187},
-        "100a": {"most": 190},
-        "120a": {"most": 187},
+        "90a": {"made": 170},
+        "100a": {"made": 173},
+        "103a": {"made": 173},
+        "110a": {"made": 169},
+        "120a": {"made": 170},
+        "121a": {"made": 170},
     },
 }
+TARGETS = tuple(EXPECTED["quantize_nearest"])
 
 
 def instructions(text):
@@ -76,8 +89,8 @@ def problems_of(kernel, expected):
         yield f"{count(kernel, LOCAL)} accesses to local memory, need none"
     if count(kernel, DOUBLE):
         yield f"{count(kernel, DOUBLE)} instructions in double, need none"
-    if len(kernel) > expected["most"]:
-        yield f"{len(kernel)} instructions, need at most {expected['most']}"
+    if 10 * len(kernel) > 11 * expected["made"]:
+        yield f"{len(kernel)} instructions, need at most a tenth more than {expected['made']}"
 
 
 class Tools:
@@ -123,14 +136,14 @@ def main():
         if options.self_test:
             source = pathlib.Path(folder) / "bad.cu"
             source.write_text(BAD)
-            found = list(problems_of(tools.kernels(source, "90a")["bad"], {"nearest": 8, "most": 100}))
+            found = list(problems_of(tools.kernels(source, "90a")["bad"], {"nearest": 8, "made": 90}))
             print("\n".join(found))
             print(f"{len(found)} of 4 problems seen")
             return 0 if len(found) == 4 else 1
         wrong, checked = [], 0
         if options.table:
             print("| kernel | target | instructions | e2m1 | e2m1, stochastic | e4m3 |\n|---|---|---|---|---|---|")
-        for target in ("90a", "100a", "120a"):
+        for target in TARGETS:
             kernels = tools.kernels(HERE / "kernels.cu", target)
             for name, by_target in EXPECTED.items():
                 kernel = kernels[name]
