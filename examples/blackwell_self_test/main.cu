@@ -20,12 +20,12 @@ namespace {
 
 /// What the code that runs on this device was built with.
 struct abilities {
-  int e4m3, e2m1, stochastic, block_scale;
+  int e4m3, e2m1, stochastic, block_scale, two_floats;
 };
 
 __global__ void report_abilities(abilities* result) {
   *result = {NIBBLE_HAS_CVT_E4M3, NIBBLE_HAS_CVT_E2M1, NIBBLE_HAS_CVT_RS_E2M1,
-             NIBBLE_HAS_MMA_BLOCK_SCALE};
+             NIBBLE_HAS_MMA_BLOCK_SCALE, NIBBLE_HAS_F32X2};
 }
 
 /// Says what is run; ends the program where this device runs nothing of it.
@@ -61,6 +61,11 @@ void compare_conversions(abilities const& has) {
     self_test::compare_bytes();
   } else {
     leave_out("e4m3 and e5m2", "sm_89 and up");
+  }
+  if (has.two_floats != 0) {
+    self_test::compare_two_floats();
+  } else {
+    leave_out("two products at once", "sm_100 and up");
   }
   if (has.e2m1 != 0) {
     self_test::compare_fewer_bits();

@@ -58,6 +58,27 @@ struct multiplies_pairs {
   }
 };
 
+/// Two floats times a third, one of the two products: that of the portable path.
+struct multiplies_two_floats {
+  __device__ comparison operator()(std::uint64_t i) const {
+    auto const first = static_cast<std::uint32_t>(mixed(i)),
+               second = static_cast<std::uint32_t>(mixed(i) >> 32),
+               factor = static_cast<std::uint32_t>(mixed(~i));
+    auto const value = [](std::uint32_t bits) { return nibble::detail::float_from_bits(bits); };
+    auto const bits = [](float x) { return float_bits(nibble::detail::canonical(x)); };
+    float products[2]{};
+#if NIBBLE_HAS_F32X2
+    ptx::mul_rn_f32x2(products[0], products[1], value(first), value(second), value(factor));
+#endif
+    return {bits(products[i % 2]),
+            bits(nibble::arch::multiply(value(i % 2 == 0 ? first : second), value(factor)))};
+  }
+};
+
+inline void compare_two_floats() {
+  compare("mul.rn.f32x2", 1u << 28, multiplies_two_floats{});
+}
+
 inline void compare_everywhere() {
   compare("cvt.rn.bf16x2.f32", std::uint64_t{1} << 32, encodes_pairs<to_bf16>{});
   compare("e2m1 as the library makes it, eight a word", std::uint64_t{1} << 29,

@@ -71,6 +71,12 @@ extern "C" __global__ void encode_stochastic(float const* x, unsigned int random
 }
 #endif
 
+#if NIBBLE_HAS_F32X2
+extern "C" __global__ void multiply_two(float const* x, float* result) {
+  ptx::mul_rn_f32x2(result[0], result[1], x[0], x[1], x[2]);
+}
+#endif
+
 #if NIBBLE_HAS_MMA_F16
 extern "C" __global__ void multiply_halves(unsigned int const* x, float* result) {
   float d[4] = {result[0], result[1], result[2], result[3]};

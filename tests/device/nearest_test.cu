@@ -31,6 +31,13 @@ std::vector<float> directed() {
   return values;
 }
 
+__global__ void multiply(float const* values, float factor, float* products) {
+  float sixteen[16], found[2][8];
+  for (int i = 0; i < 16; ++i) sixteen[i] = values[i];
+  detail::multiply_sixteen(sixteen, factor, found);
+  for (int i = 0; i < 16; ++i) products[i] = found[i / 8][i % 8];
+}
+
 __global__ void encode(float const* values, std::uint32_t* nearest, std::uint32_t* signs,
                        int words) {
   int const i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
@@ -120,4 +127,22 @@ TEST_CASE("below 7 are the numbers from 0 on, and neither NaN nor a negative one
   compare<<<1, 1>>>(in.data(), out.data(), static_cast<int>(values.size()));
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
   for (std::size_t i = 0; i < values.size(); ++i) CHECK(out[i] == expected[i]);
+}
+
+TEST_CASE("sixteen products are each rounded once, subnormal ones too") {
+  if (!fixture::has_device()) return;
+  std::vector<float> const values{1.1f,      -2.3f,     0.0f,      -0.0f,   0x1p-126f, 0x1.8p-149f,
+                                  3.4e38f,   -1e-30f,   1e30f,     0.1f,    0.2f,      -0.3f,
+                                  0x1p-140f, 5.999999f, 0x1.8p-1f, 1234.5f};
+  fixture::device_vector<float> const in(values.begin(), values.end());
+  for (float const factor : {0.7f, 1e-9f, 0x1p-10f}) {
+    fixture::device_vector<float> out(16);
+    multiply<<<1, 1>>>(in.data(), factor, out.data());
+    REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+    auto const found = fixture::copied(out);
+    for (std::size_t i = 0; i < 16; ++i) {
+      CHECK(nibble::detail::float_bits(found[i]) ==
+            nibble::detail::float_bits(nibble::arch::multiply(values[i], factor)));
+    }
+  }
 }

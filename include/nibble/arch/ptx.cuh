@@ -30,6 +30,18 @@ __device__ __forceinline__ float mul_rn_f32(float a, float b) {
   return d;
 }
 
+#if NIBBLE_HAS_F32X2
+/// Two products with one factor, each as mul_rn_f32.
+/// rule    mul.rn.f32x2 d, a, b; of two floats in 64 bits, the first in the low half.
+__device__ __forceinline__ void mul_rn_f32x2(float& low, float& high, float first, float second,
+                                             float factor) {
+  asm("{\n\t.reg .b64 both, twice;\n\tmov.b64 both, {%2, %3};\n\tmov.b64 twice, {%4, %4};\n\t"
+      "mul.rn.f32x2 both, both, twice;\n\tmov.b64 {%0, %1}, both;\n\t}"
+      : "=f"(low), "=f"(high)
+      : "f"(first), "f"(second), "f"(factor));
+}
+#endif
+
 /// The sum, rounded to nearest even.
 /// rule    add.rn.f32 d, a, b;
 __device__ __forceinline__ float add_rn_f32(float a, float b) {

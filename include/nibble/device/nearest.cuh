@@ -63,6 +63,27 @@ __device__ __forceinline__ std::uint32_t nearest_magnitude_above(float value, fl
                         nearest_base - 0x4A80'0000u, result);
 }
 
+/// Two products with one factor, by one instruction where there is one.
+///
+/// bits    those of arch::multiply, for numbers.
+__device__ __forceinline__ void multiply_two(float first, float second, float factor,
+                                             float* products) {
+#if NIBBLE_HAS_F32X2
+  arch::ptx::mul_rn_f32x2(products[0], products[1], first, second, factor);
+#else
+  products[0] = arch::ptx::mul_rn_f32(first, factor);
+  products[1] = arch::ptx::mul_rn_f32(second, factor);
+#endif
+}
+
+/// Sixteen products with one factor.
+__device__ __forceinline__ void multiply_sixteen(float const (&values)[16], float factor,
+                                                 float (&products)[2][8]) {
+  for (int i = 0; i < 16; i += 2) {
+    multiply_two(values[i], values[i + 1], factor, products[i / 8] + i % 8);
+  }
+}
+
 /// The magnitude codes of 8 products below 7 in magnitude, none of them NaN.
 __device__ __forceinline__ std::uint32_t nearest_magnitudes(float const* values, float factor) {
   auto const code = [&](int i) { return nearest_magnitude_above(values[i], factor); };
@@ -98,12 +119,11 @@ __device__ __forceinline__ std::uint32_t stochastic_magnitudes(float const* valu
                                                                std::uint32_t random0,
                                                                std::uint32_t random1) {
   float const small = arch::ptx::mul_rn_f32(factor, 0x1p-14f);
-  auto const product = [&](int i) {
-    return arch::ptx::mul_rn_f32(arch::ptx::abs_f32(values[i]), small);
-  };
   // Values i and i + 2 of four.
   auto const rounded = [&](int i, std::uint32_t random) {
-    return __vminu2(arch::ptx::cvt_rz_f16x2_f32(product(i), product(i + 2)) + 2 * random,
+    float products[2];
+    multiply_two(arch::ptx::abs_f32(values[i]), arch::ptx::abs_f32(values[i + 2]), small, products);
+    return __vminu2(arch::ptx::cvt_rz_f16x2_f32(products[0], products[1]) + 2 * random,
                     0x0FFF'0FFFu);
   };
   auto const even_bytes = [](std::uint32_t word) { return word & 0x00FF'00FFu; };

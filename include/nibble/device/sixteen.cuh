@@ -61,7 +61,7 @@ class sixteen_encoder {
   static constexpr bool is_four_or_six = detail::chooses_four_or_six<Quantizer>;
   static constexpr bool has_table =
       detail::has_encode_table<typename Quantizer::scaling_type> || is_four_or_six;
-  /// Are codes of pairs made by thresholds? Worth their table where much is encoded for a value read.
+  /// By thresholds, of pairs? Worth their table where much is encoded for a value read.
   static constexpr bool has_thresholds =
       WithThresholds && detail::is_nearest<rounding_type> && detail::share_a_floor<scale_type> &&
       detail::leaves_room_for_floor<typename Quantizer::scaling_type> &&
@@ -141,7 +141,7 @@ class sixteen_encoder {
     } else {
 #if NIBBLE_HAS_CVT_E2M1
       float scaled[2][8];
-      for (int i = 0; i < 16; ++i) scaled[i / 8][i % 8] = arch::multiply(values[i], encode);
+      detail::multiply_sixteen(values, encode, scaled);
       return join(arch::encode_e2m1x8(scaled[0]), arch::encode_e2m1x8(scaled[1]));
 #else
       std::uint32_t const low = detail::nearest_magnitudes(values, encode);
