@@ -26,20 +26,20 @@ int different_bytes(fixture::matrix<T> const& values, Quantizer const& q) {
   auto const view = values.view();
   cuda::std::array<matrix_index, 2> const strides{view.stride(0), view.stride(1)};
   matrix_view<T const> const in(on_device.data(), {view.extents(), strides});
-  fixture::device_matrix<Quantizer, ScaleLayout> out(expected.shape());
+  fixture::guarded_matrix<typename Quantizer::block_type, ScaleLayout> out(expected.shape());
   CHECK(device::quantize(cuda::stream_ref{cudaStream_t{}}, in, out.view(), q) == device::status::success);
   int const differences = out.different_bytes(expected);
 
   // And back.
   fixture::matrix<> host_back(values.rows, values.columns);
   dequantize(expected.view(), host_back.view(), q);
-  fixture::device_vector<float> back(static_cast<std::size_t>(values.rows * values.columns), -1.0f);
-  auto const back_view = *make_matrix_view(cuda::std::span<float>(back.data(), back.size()),
-                                           values.rows, values.columns);
+  fixture::guarded_bytes back(static_cast<std::size_t>(values.rows * values.columns) * sizeof(float));
+  auto const back_view = *make_matrix_view(back.as<float>(), values.rows, values.columns);
   CHECK(device::dequantize(cuda::stream_ref{cudaStream_t{}}, out.view(), back_view, q) ==
         device::status::success);
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
-  return differences + fixture::bytes_unlike(fixture::copied(back), host_back.elements());
+  return differences + !back.guards_hold() +
+         fixture::bytes_unlike(back.inside(), host_back.elements());
 }
 
 /// Contiguous and strided matrices, whole and ragged: every kernel that the launcher may choose.
