@@ -105,6 +105,20 @@ TEST_CASE("4/6, exhaustive, MX, FP8 and outer scales: device bytes are host byte
   CHECK(over_shapes(quantizer<nvfp4_block, scaling::amax<scaling::tile::row, tensor_scale::per_block_128<>>>{}) == 0);
 }
 
+TEST_CASE("other roundings, clipped scales and EDEN, transforms of 32 and 64: device bytes are host bytes") {
+  if (!fixture::has_device()) return;
+  using scales = scaling::amax<>;
+  CHECK(over_shapes(quantizer{scales{}, rounding::nearest_away{}}) == 0);
+  CHECK(over_shapes(quantizer{scales{}, rounding::toward_zero{}}) == 0);
+  CHECK(over_shapes(quantizer{scaling::clipped<1581, 1600>{}}) == 0);
+  CHECK(over_shapes(quantizer{scales{}, rounding::stochastic<>{{7, 8}}, transform::fresh_hadamard<16>{}}) == 0);
+  CHECK(over_shapes(quantizer{scales{}, rounding::nearest_even{}, transform::hadamard<32>{}}) == 0);
+  CHECK(over_shapes(quantizer{scales{}, rounding::nearest_even{}, transform::random_hadamard<64>{}}) == 0);
+  CHECK(over_shapes(quantizer{scaling::clipped<1581, 1600, scaling::tile::row, tensor_scale::current<256>>{},
+                              rounding::nearest_even{}, transform::fresh_hadamard<128>{},
+                              correction::eden<128>{{9, 10}}}) == 0);
+}
+
 // bugs: A5
 TEST_CASE("zero, NaN, infinity and subnormal matrices: device bytes are host bytes") {
   if (!fixture::has_device()) return;
@@ -185,8 +199,9 @@ bool leaves_alone(Quantizer const& q) {
   auto view = *make_quantized_view<nvfp4_block, plain>(
       out.codes.as<std::uint8_t>(), out.scales.as<fp8_e4m3>(), out.amax.as<float>(),
       shape_for<Quantizer>(32, 64));
-  cuda::std::array<matrix_index, 2> const strides{72, 1};
-  view.codes = {view.codes.data_handle(), {matrix_extents(32, 64), strides}};
+  using mapping = cuda::std::layout_stride::mapping<matrix_extents>;
+  mapping const apart(matrix_extents(32, 64), cuda::std::array<matrix_index, 2>{72, 1});
+  view.codes = {view.codes.data_handle(), apart};
   CHECK(device::quantize(cuda::stream_ref{cudaStream_t{}}, in.view, view, q) ==
         device::status::code_layout);
   REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
