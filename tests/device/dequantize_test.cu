@@ -60,7 +60,7 @@ TEST_CASE("results at any strides and off alignment are the host's, and nothing 
     };
     for (steps const s : {steps{64, 1}, steps{72, 1}, steps{67, 1}, steps{1, 48}, steps{1, 51},
                           steps{130, 2}}) {
-      for (std::size_t const shift : {0, 1, 3, 8}) {
+      for (unsigned const shift : {0u, 1u, 3u, 8u}) {
         CHECK(wrong_elements<float>(q, s.down, s.across, shift) == 0);
         CHECK(wrong_elements<bf16>(q, s.down, s.across, shift) == 0);
         CHECK(wrong_elements<fp16>(q, s.down, s.across, shift) == 0);
