@@ -254,7 +254,12 @@ void sweep() {
     std::printf("2^%d elements\n", power);
     input matrix(rows, columns);
     measure("1x16, nearest", matrix.view(), q{});
+    measure("1x16, stochastic 8 bits", matrix.view(), stochastic());
+    measure("16x16 tiles", matrix.view(), square{});
+    measure("4/6", matrix.view(), quantizer{scaling::four_over_six<>{}});
     measure_both("both, nearest", matrix.view(), q{}, q{});
+    measure_both("both, 16x16 tiles", matrix.view(), square{}, square{});
+    measure_dequantize(matrix);
   }
   double const empty = milliseconds([] { nothing<<<1, 1>>>(); });
   std::printf("%-38s %8.4f ms\n", "empty kernel", empty);
