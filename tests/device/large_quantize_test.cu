@@ -10,6 +10,7 @@
 #include <nibble/quantize.hpp>
 
 #include "support/device_bytes.cuh"
+#include "support/large_values.cuh"
 
 using namespace nibble;
 using plain = cuda::std::layout_right;
@@ -20,20 +21,6 @@ namespace {
 constexpr matrix_index rows = (matrix_index{1} << 21) + 48, columns = 1088, tail = 64;
 constexpr matrix_index before = rows - tail;
 static_assert(rows * columns > (matrix_index{1} << 31) && rows % 16 == 0);
-
-NIBBLE_HD bf16 value_at(matrix_index i) {
-  auto const bits =
-      static_cast<std::uint32_t>(static_cast<std::uint64_t>(i) * 0x9E37'79B9'7F4A'7C15u >> 40);
-  return bf16(static_cast<float>(static_cast<int>(bits % 255) - 127) / 16);
-}
-
-__global__ void fill(bf16* to, matrix_index count) {
-  matrix_index const step = static_cast<matrix_index>(gridDim.x) * blockDim.x;
-  for (matrix_index i = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x; i < count;
-       i += step) {
-    to[i] = value_at(i);
-  }
-}
 
 /// Codes, and the scale of each, of a part of a quantized matrix.
 template <class View>
@@ -92,7 +79,7 @@ struct large_matrix {
 fixture::matrix<bf16> last_rows() {
   fixture::matrix<bf16> last(tail, columns);
   for (matrix_index i = 0; i < tail; ++i) {
-    for (matrix_index j = 0; j < columns; ++j) last(i, j) = value_at((before + i) * columns + j);
+    for (matrix_index j = 0; j < columns; ++j) last(i, j) = fixture::value_at((before + i) * columns + j);
   }
   return last;
 }
@@ -133,7 +120,7 @@ TEST_CASE("beyond 2^31 elements the last rows and columns are quantized and deco
   }
   auto const stream = fixture::default_stream;
   fixture::device_vector<bf16> values(static_cast<std::size_t>(rows * columns));
-  fill<<<4096, 256>>>(values.data(), rows * columns);
+  fixture::fill_with_values<<<4096, 256>>>(values.data(), rows * columns);
   matrix_view<bf16 const> const in =
       *make_matrix_view(cuda::std::span<bf16 const>(values.data(), values.size()), rows, columns);
   auto const stochastic = quantizer{scaling::amax<>{}, rounding::stochastic<>{{1, 2}}};

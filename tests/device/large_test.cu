@@ -11,6 +11,7 @@
 #include <nibble/part.hpp>
 
 #include "support/device_bytes.cuh"
+#include "support/large_values.cuh"
 
 using namespace nibble;
 using tiled = layout::scale_tile_128x4;
@@ -20,20 +21,6 @@ namespace {
 constexpr matrix_index rows = (matrix_index{1} << 24) + 33, columns = 128, tail = 64;
 constexpr matrix_index before = rows - tail;
 static_assert(rows * columns > (matrix_index{1} << 31));
-
-NIBBLE_HD bf16 value_at(matrix_index i) {
-  auto const bits =
-      static_cast<std::uint32_t>(static_cast<std::uint64_t>(i) * 0x9E37'79B9'7F4A'7C15u >> 40);
-  return bf16(static_cast<float>(static_cast<int>(bits % 255) - 127) / 16);
-}
-
-__global__ void fill(bf16* to, matrix_index count) {
-  matrix_index const step = static_cast<matrix_index>(gridDim.x) * blockDim.x;
-  for (matrix_index i = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x; i < count;
-       i += step) {
-    to[i] = value_at(i);
-  }
-}
 
 /// A device matrix without guards, as large as need be.
 template <class Block, class ScaleLayout>
@@ -79,7 +66,7 @@ TEST_CASE(
   using mxfp4 = quantizer<mxfp4_block, scaling::power_of_two<>>;
   fixture::device_vector<bf16> values(static_cast<std::size_t>(rows * columns));
   bf16* const first = values.data();
-  fill<<<4096, 256>>>(first, rows * columns);
+  fixture::fill_with_values<<<4096, 256>>>(first, rows * columns);
   auto const in = *make_matrix_view(cuda::std::span<bf16>(first, values.size()), rows, columns);
 
   // Two groups, of which the second is the tail; positions count from the start of the whole.
@@ -94,7 +81,7 @@ TEST_CASE(
 
   fixture::matrix<bf16> last(tail, columns);
   for (matrix_index i = 0; i < tail; ++i) {
-    for (matrix_index j = 0; j < columns; ++j) last(i, j) = value_at((before + i) * columns + j);
+    for (matrix_index j = 0; j < columns; ++j) last(i, j) = fixture::value_at((before + i) * columns + j);
   }
   quantized_matrix<nvfp4_block, tiled> expected(shape_for<q, tiled>(tail, columns));
   find_amax(last.view(), expected.view(), stochastic);
@@ -132,7 +119,7 @@ TEST_CASE(
   fixture::matrix<bf16> middle(tail, columns);
   for (matrix_index i = 0; i < tail; ++i) {
     for (matrix_index j = 0; j < columns; ++j)
-      middle(i, j) = value_at((before - tail + i) * columns + j);
+      middle(i, j) = fixture::value_at((before - tail + i) * columns + j);
   }
   quantized_matrix<nvfp4_block> of_middle(shape_for<q>(tail, columns));
   of_middle.view().amax(0, 0) = grouped.amax[0];

@@ -118,7 +118,13 @@ std::vector<launch> all_launches(three_ways const& in, Quantizer const& q) {
       });
     }
   }
-  for (unsigned const blocks : {1u, 7u, 45u}) {
+  struct division {
+    unsigned blocks;
+    int wide;  // tiles of a strip, of which each has a block of threads
+  };
+  for (division const by : {division{1, 4}, division{7, 2}, division{45, 1}}) {
+    unsigned const blocks = by.blocks;
+    int const wide = by.wide;
     if constexpr (Quantizer::is_one_block) {
       result.push_back([&in, q, blocks](cudaStream_t on, out_view const& out) {
         kernels::quantize_flat<float, nvfp4_block><<<blocks, threads, 0, on>>>(
@@ -133,7 +139,7 @@ std::vector<launch> all_launches(three_ways const& in, Quantizer const& q) {
       });
     }
     if constexpr (device::makes_sixteens<Quantizer>) {
-      result.push_back([&in, q, blocks](cudaStream_t on, out_view const& out) {
+      result.push_back([&in, q, blocks, wide](cudaStream_t on, out_view const& out) {
         auto const side = kernels::prepared(q);
         using side_type = std::remove_const_t<decltype(side)>;
         using no_side = kernels::no_side;
@@ -149,8 +155,7 @@ std::vector<launch> all_launches(three_ways const& in, Quantizer const& q) {
               kernels::quantize_squares<float, no_side, no_side, side_type, out_view>, order,
               std::min(order.count, blocks));
         } else {
-          // A CTA a strip: as many as there are strips of one, two or four tiles.
-          kernels::tile_order const order(columns, rows, blocks == 1 ? 4 : blocks == 7 ? 2 : 1);
+          kernels::tile_order const order(columns, rows, wide);
           run.template operator()<sizeof(kernels::tile_memory<float, no_side, no_side, side_type>)>(
               kernels::quantize_tiles_both<float, no_side, no_side, side_type, out_view>, order,
               order.count);

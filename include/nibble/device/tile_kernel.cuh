@@ -2,8 +2,6 @@
 // The kernel over 128x128 tiles and its launch.
 #pragma once
 
-#include <algorithm>
-
 #include "nibble/device/output.cuh"
 #include "nibble/device/square_kernel.cuh"
 #include "nibble/device/tile_columns.cuh"
