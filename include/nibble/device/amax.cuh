@@ -4,6 +4,7 @@
 
 #include <cuda/stream_ref>
 
+#include "nibble/device/clear.cuh"
 #include "nibble/device/group.cuh"
 #include "nibble/device/status.cuh"
 
@@ -95,13 +96,9 @@ status find_amax(::cuda::stream_ref stream, In const& in,
   auto const need = shape_for<Quantizer, ScaleLayout>(in.extent(0), in.extent(1));
   status const checked = detail::check_amax<Quantizer>(in.extent(0), in.extent(1), out);
   if (checked != status::success) return checked;
-  auto const bytes = sizeof(float) * static_cast<std::size_t>(need.amax_count());
-  if (bytes == 0) return status::success;
-  if (cudaMemsetAsync(out.amax.data_handle(), 0, bytes, stream.get()) != cudaSuccess) {
-    return status::launch_failed;
-  }
+  status const cleared = detail::clear(stream.get(), out.amax.data_handle(), need.amax_count());
   matrix_index const size = in.extent(0) * in.extent(1);
-  if (size == 0) return status::success;
+  if (cleared != status::success || size == 0 || need.amax_count() == 0) return cleared;
   bool const has_no_gaps = (in.stride(1) == 1 && in.stride(0) == in.extent(1)) ||
                            (in.stride(0) == 1 && in.stride(1) == in.extent(0));
   bool const is_flat = Quantizer::has_one_amax && Quantizer::transform_type::size == 1 &&

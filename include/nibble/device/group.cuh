@@ -181,26 +181,6 @@ namespace detail {
 
 inline constexpr int threads_per_block = 256;
 
-/// Zeros in the scales that belong to no block.
-template <class Out>
-__global__ void clear_padding(Out out) {
-  using layout = typename Out::scale_layout;
-  auto const& mapping = out.scales.mapping();
-  matrix_index const rows = out.scales.extent(0), columns = out.scales.extent(1);
-  matrix_index const tall =
-      nibble::detail::ceil_div<matrix_index>(rows, layout::tile_rows) * layout::tile_rows;
-  matrix_index const wide =
-      nibble::detail::ceil_div<matrix_index>(columns, layout::tile_columns) * layout::tile_columns;
-  matrix_index const step = static_cast<matrix_index>(gridDim.x) * blockDim.x;
-  for (matrix_index i = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x;
-       i < tall * wide; i += step) {
-    matrix_index const r = i / wide, c = i % wide;
-    if (r >= rows || c >= columns) {
-      out.scales.data_handle()[mapping(r, c)] = typename Out::block_type::scale_type{};
-    }
-  }
-}
-
 /// Blocks of threads_per_block for this many items: enough to fill any GPU `times` over (an H200 runs
 /// 132 x 8 such blocks at once), and no more than there is work for.
 [[nodiscard]] inline unsigned grid_for(matrix_index items, int times = 16) noexcept {

@@ -5,6 +5,7 @@
 
 #include <cuda/stream_ref>
 
+#include "nibble/device/clear.cuh"
 #include "nibble/device/grouped_rows.cuh"
 #include "nibble/device/output.cuh"
 #include "nibble/device/tile.cuh"
@@ -17,7 +18,8 @@ template <bool Vector, class In, class Offset, class Out, class Quantizer>
 __global__ void __launch_bounds__(threads_per_block)
     amax_grouped(In in, Offset const* offsets, Out out, Quantizer q) {
   for_each_grouped<Vector>(
-      in, offsets, out.groups(), out.columns(), q, [](row_range const& rows) { return group_amax{rows.group}; },
+      in, offsets, out.groups(), out.columns(), q,
+      [](row_range const& rows) { return group_amax{rows.group}; },
       [](group_amax& so_far, matrix_index, matrix_index, auto const& values) {
         so_far.take(values);
       },
@@ -140,11 +142,9 @@ status find_amax_grouped(::cuda::stream_ref stream, In const& in,
   using view = grouped_view<Block, ScaleLayout>;
   status const fits = detail::check_grouped<Quantizer>(in, offsets, out);
   if (fits != status::success || out.groups() == 0) return fits;
-  if (cudaMemsetAsync(out.amaxes.data(), 0, out.amaxes.size() * sizeof(float), stream.get()) !=
-      cudaSuccess) {
-    return status::launch_failed;
-  }
-  if (in.extent(0) == 0 || in.extent(1) == 0) return status::success;
+  status const cleared =
+      detail::clear(stream.get(), out.amaxes.data(), static_cast<matrix_index>(out.amaxes.size()));
+  if (cleared != status::success || in.extent(0) == 0 || in.extent(1) == 0) return cleared;
   unsigned const grid = detail::grouped_grid<Quantizer>(in, out);
   bool done = false;
   if constexpr (Quantizer::group.rows == 1) {

@@ -5,6 +5,7 @@
 
 #include <cuda/stream_ref>
 
+#include "nibble/device/clear.cuh"
 #include "nibble/device/grouped_rows.cuh"
 #include "nibble/device/status.cuh"
 #include "nibble/device/tile.cuh"
@@ -71,7 +72,8 @@ template <class In, class Offset, class Out, class Quantizer>
 __global__ void __launch_bounds__(threads_per_block)
     amax_grouped_columns(In in, Offset const* offsets, Out out, Quantizer q) {
   for_each_in_columns(
-      in, offsets, out.groups(), q, [](row_range const& columns) { return group_amax{columns.group}; },
+      in, offsets, out.groups(), q,
+      [](row_range const& columns) { return group_amax{columns.group}; },
       [](group_amax& so_far, matrix_index, matrix_index, auto const& values) {
         so_far.take(values);
       },
@@ -161,10 +163,9 @@ status find_amax_grouped_columns(::cuda::stream_ref stream, In const& in,
   using view = grouped_columns_view<Block, ScaleLayout>;
   status const fits = detail::check_grouped_columns<Quantizer>(in, offsets, out);
   if (fits != status::success || out.groups() == 0) return fits;
-  if (cudaMemsetAsync(out.amaxes.data(), 0, out.amaxes.size_bytes(), stream.get()) != cudaSuccess) {
-    return status::launch_failed;
-  }
-  if (in.extent(0) == 0 || in.extent(1) == 0) return status::success;
+  status const cleared =
+      detail::clear(stream.get(), out.amaxes.data(), static_cast<matrix_index>(out.amaxes.size()));
+  if (cleared != status::success || in.extent(0) == 0 || in.extent(1) == 0) return cleared;
   detail::amax_grouped_columns<In, Offset, view, Quantizer>
       <<<detail::grouped_columns_grid<Quantizer>(in, out), detail::threads_per_block, 0,
          stream.get()>>>(in, offsets.data(), out, q);
@@ -191,11 +192,8 @@ status quantize_grouped_columns_with_amax(::cuda::stream_ref stream, In const& i
   }
   if constexpr (requires { ScaleLayout::tile_rows; }) {
     grouped_columns_shape<Block, ScaleLayout> const shape{out.rows(), out.columns(), out.groups()};
-    if (cudaMemsetAsync(out.scales, 0,
-                        static_cast<std::size_t>(shape.scale_count()) * sizeof(*out.scales),
-                        stream.get()) != cudaSuccess) {
-      return status::launch_failed;
-    }
+    status const cleared = detail::clear(stream.get(), out.scales, shape.scale_count());
+    if (cleared != status::success) return cleared;
   }
   detail::encode_grouped_columns<In, Offset, view, Quantizer>
       <<<detail::grouped_columns_grid<Quantizer>(in, out), detail::threads_per_block, 0,

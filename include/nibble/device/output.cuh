@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every launcher asks of its output, and the padding that it owes.
+// What every launcher asks of its output.
 #pragma once
 
 #include "nibble/device/group.cuh"
@@ -30,18 +30,6 @@ status check_output(matrix_index rows, matrix_index columns,
     return status::shape_mismatch;
   }
   return check_codes(out, need.pitch());
-}
-
-/// Zeros in the padding of scales that come in whole tiles.
-template <class Out>
-void launch_clear_padding(cudaStream_t stream, Out const& out) {
-  if constexpr (requires { Out::scale_layout::tile_rows; }) {
-    if (out.scales.mapping().is_whole() && !out.scales.mapping().is_exhaustive()) {
-      clear_padding<Out>
-          <<<grid_for(out.scales.mapping().required_span_size()), threads_per_block, 0, stream>>>(
-              out);
-    }
-  }
 }
 
 }  // namespace nibble::device::detail

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "nibble/device/amax.cuh"
+#include "nibble/device/clear.cuh"
 #include "nibble/device/group_kernels.cuh"
 #include "nibble/device/square_strips.cuh"
 #include "nibble/device/square_tiles.cuh"

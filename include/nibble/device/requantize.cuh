@@ -5,6 +5,7 @@
 #include <cuda/stream_ref>
 
 #include "nibble/device/amax.cuh"
+#include "nibble/device/clear.cuh"
 #include "nibble/device/output.cuh"
 #include "nibble/device/tile.cuh"
 #include "nibble/requantize.hpp"
@@ -115,11 +116,9 @@ status requantize(::cuda::stream_ref stream, quantized_view<BlockIn, LayoutIn> c
                   orientation lies = orientation::straight) {
   status const fits = detail::check_requantize<From, To>(in, out, lies);
   if (fits != status::success) return fits;
-  auto const amaxes = static_cast<std::size_t>(out.amax.extent(0) * out.amax.extent(1));
-  if (amaxes > 0 && cudaMemsetAsync(out.amax.data_handle(), 0, amaxes * sizeof(float),
-                                    stream.get()) != cudaSuccess) {
-    return status::launch_failed;
-  }
+  status const cleared =
+      detail::clear(stream.get(), out.amax.data_handle(), out.amax.extent(0) * out.amax.extent(1));
+  if (cleared != status::success) return cleared;
   status const found = lies == orientation::transposed
                            ? detail::launch_requantize<true, true>(stream, in, q_in, out, q_out)
                            : detail::launch_requantize<false, true>(stream, in, q_in, out, q_out);

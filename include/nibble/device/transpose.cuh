@@ -5,6 +5,7 @@
 
 #include <cuda/stream_ref>
 
+#include "nibble/device/clear.cuh"
 #include "nibble/device/operands.cuh"
 #include "nibble/device/output.cuh"
 #include "nibble/device/quantize.cuh"

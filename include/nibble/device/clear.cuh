@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Zeros in device memory: where amaxes will be added, and in the padding of scales.
+#pragma once
+
+#include "nibble/device/group.cuh"
+#include "nibble/device/status.cuh"
+
+namespace nibble::device::detail {
+
+template <class T>
+__global__ void __launch_bounds__(threads_per_block) fill_zeros(T* to, matrix_index count) {
+  matrix_index const step = static_cast<matrix_index>(gridDim.x) * blockDim.x;
+  for (matrix_index i = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x; i < count;
+       i += step) {
+    to[i] = T{};
+  }
+}
+
+/// Zeros, asynchronously. By a kernel, since a memset works also on a GPU for which a program has no
+/// kernels: there the next launch fails, and nothing may have been written then.
+template <class T>
+status clear(cudaStream_t stream, T* to, matrix_index count) {
+  if (count == 0) return status::success;
+  matrix_index const vectors = count * static_cast<matrix_index>(sizeof(T)) / 16;
+  if (vectors * 16 == count * static_cast<matrix_index>(sizeof(T)) && is_aligned(to, 16)) {
+    fill_zeros<<<grid_for(vectors), threads_per_block, 0, stream>>>(reinterpret_cast<uint4*>(to),
+                                                                    vectors);
+  } else {
+    fill_zeros<<<grid_for(count), threads_per_block, 0, stream>>>(to, count);
+  }
+  return cudaPeekAtLastError() == cudaSuccess ? status::success : status::launch_failed;
+}
+
+/// Zeros in the scales that belong to no block.
+template <class Out>
+__global__ void clear_padding(Out out) {
+  using layout = typename Out::scale_layout;
+  auto const& mapping = out.scales.mapping();
+  matrix_index const rows = out.scales.extent(0), columns = out.scales.extent(1);
+  matrix_index const tall =
+      nibble::detail::ceil_div<matrix_index>(rows, layout::tile_rows) * layout::tile_rows;
+  matrix_index const wide =
+      nibble::detail::ceil_div<matrix_index>(columns, layout::tile_columns) * layout::tile_columns;
+  matrix_index const step = static_cast<matrix_index>(gridDim.x) * blockDim.x;
+  for (matrix_index i = static_cast<matrix_index>(blockIdx.x) * blockDim.x + threadIdx.x;
+       i < tall * wide; i += step) {
+    matrix_index const r = i / wide, c = i % wide;
+    if (r >= rows || c >= columns) {
+      out.scales.data_handle()[mapping(r, c)] = typename Out::block_type::scale_type{};
+    }
+  }
+}
+
+/// Zeros in the padding of scales that come in whole tiles.
+template <class Out>
+void launch_clear_padding(cudaStream_t stream, Out const& out) {
+  if constexpr (requires { Out::scale_layout::tile_rows; }) {
+    if (out.scales.mapping().is_whole() && !out.scales.mapping().is_exhaustive()) {
+      clear_padding<Out>
+          <<<grid_for(out.scales.mapping().required_span_size()), threads_per_block, 0, stream>>>(
+              out);
+    }
+  }
+}
+
+}  // namespace nibble::device::detail
