@@ -133,6 +133,14 @@
 #define NIBBLE_HAS_F32X2 0
 #endif
 
+/// Loads of 256 bits (ld.global.v8.b32), which the compiler makes of what is 32-byte aligned; plain targets
+/// have them too.
+#if NIBBLE_ARCH >= 1000
+#define NIBBLE_HAS_256_BIT_LOADS 1
+#else
+#define NIBBLE_HAS_256_BIT_LOADS 0
+#endif
+
 /// redux.sync.max on floats. Elsewhere redux.sync.max.u32 on the bits of |x| gives the same.
 /// nvcc 12.8 calls `sm_101a` what is `sm_110a` since; that chip has it not.
 #if NIBBLE_ARCH_FAMILY >= 1000 && NIBBLE_ARCH_FAMILY < 1100 && NIBBLE_ARCH_FAMILY != 1010

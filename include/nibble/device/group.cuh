@@ -3,6 +3,7 @@
 // a kernel author's own.
 #pragma once
 
+#include "nibble/arch/features.hpp"
 #include "nibble/bf16.hpp"
 #include "nibble/quantized_matrix.hpp"
 #include "nibble/quantizer.hpp"
@@ -96,16 +97,50 @@ __device__ __forceinline__ void widen(uint4 const& words, float* values) {
   widen<T>(words.w, values + 3 * each);
 }
 
-/// N consecutive values as floats, by loads of 16 bytes.
+/// Eight words, 16-byte aligned: one load of 32 bytes where they lie on 32 and the target has such loads,
+/// else two.
+__device__ __forceinline__ void load_words(void const* from, std::uint32_t (&words)[8]) {
+#if NIBBLE_HAS_256_BIT_LOADS
+  struct alignas(32) wide {
+    std::uint32_t word[8];
+  };
+  if (is_aligned(from, 32)) {
+    wide const all = *static_cast<wide const*>(from);
+    for (int i = 0; i < 8; ++i) words[i] = all.word[i];
+    return;
+  }
+#endif
+  auto const* const halves = static_cast<uint4 const*>(from);
+  for (int i = 0; i < 2; ++i) {
+    uint4 const half = halves[i];
+    words[4 * i] = half.x;
+    words[4 * i + 1] = half.y;
+    words[4 * i + 2] = half.z;
+    words[4 * i + 3] = half.w;
+  }
+}
+
+/// N consecutive values as floats, by loads of 16 or 32 bytes.
 ///
 /// shape   from: N values of float, bf16, fp16 or CUDA's types of those sizes, 16-byte aligned; one
 ///         thread.
 template <std::size_t N, class T>
 __device__ __forceinline__ void load_vectors(T const* from, float (&values)[N]) {
-  constexpr std::size_t per_vector = 16 / sizeof(T);
+  using value_type = std::remove_cv_t<T>;
+  constexpr std::size_t per_vector = 16 / sizeof(T), per_word = per_vector / 4;
   static_assert(N % per_vector == 0, "got a count that is no whole number of 16-byte vectors");
-  for (std::size_t first = 0; first < N; first += per_vector) {
-    widen<std::remove_cv_t<T>>(*reinterpret_cast<uint4 const*>(from + first), values + first);
+  if constexpr (N % (2 * per_vector) == 0) {
+    for (std::size_t first = 0; first < N; first += 2 * per_vector) {
+      std::uint32_t words[8];
+      load_words(from + first, words);
+      for (std::size_t i = 0; i < 8; ++i) {
+        widen<value_type>(words[i], values + first + i * per_word);
+      }
+    }
+  } else {
+    for (std::size_t first = 0; first < N; first += per_vector) {
+      widen<value_type>(*reinterpret_cast<uint4 const*>(from + first), values + first);
+    }
   }
 }
 

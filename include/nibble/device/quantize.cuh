@@ -39,10 +39,8 @@ template <class T, class Quantizer>
     sixteen_encoder<Quantizer> const& encoder, T const* from, std::uint64_t position,
     typename Quantizer::scale_type& scale) {
   if constexpr (std::is_same_v<T, bf16> && takes_rows_of_pairs<Quantizer>) {
-    auto const* const words = reinterpret_cast<uint4 const*>(from);
-    uint4 const halves[2]{words[0], words[1]};
-    std::uint32_t const pairs[8]{halves[0].x, halves[0].y, halves[0].z, halves[0].w,
-                                 halves[1].x, halves[1].y, halves[1].z, halves[1].w};
+    std::uint32_t pairs[8];
+    load_words(from, pairs);
     return encode_row_of_pairs(encoder, pairs, position, scale);
   } else {
     float values[16];
@@ -53,7 +51,7 @@ template <class T, class Quantizer>
 }
 
 /// One thread, one row block of a contiguous matrix without ragged edges, plain scales: no index
-/// needs a division, loads are 16 bytes wide and a warp's stores are contiguous.
+/// needs a division, loads are 16 bytes wide or 32 and a warp's stores are contiguous.
 template <class T, class Block, class Quantizer>
 __global__ void __launch_bounds__(threads_per_block, flat_blocks<Quantizer>())
     quantize_flat(T const* in, std::uint8_t* codes, typename Block::scale_type* scales,
