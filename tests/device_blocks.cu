@@ -191,6 +191,23 @@ int main(int argc, char** argv) {
       "Hadamard 128, nearest and 8 random bits", times(1),
       quantizer{scaling::amax<>{}, rounding::nearest_even{}, transform::random_hadamard<128>{}},
       quantizer{scaling::amax<>{}, draws<8>{{1, 9}}, transform::random_hadamard<128>{}});
+  compare<tiled>("Hadamard 32, and signs with Hadamard 64, 128x4 scales", times(1),
+                 quantizer{scaling::amax<>{}, rounding::nearest_even{}, transform::hadamard<32>{}},
+                 quantizer{scaling::amax<>{}, rounding::nearest_even{},
+                           transform::random_hadamard<64>{}});
+  compare<plain>("ties away from zero, and toward zero", times(1),
+                 quantizer{scaling::amax<>{}, rounding::nearest_away{}},
+                 quantizer{scaling::amax<>{}, rounding::toward_zero{}});
+  compare<plain>("the best of all scales, and a clipped one", times(1),
+                 quantizer{scaling::exhaustive<>{}}, quantizer{scaling::clipped<1581, 1600>{}});
+  compare<plain>("EDEN behind fresh signs, and fresh signs with 8 random bits", times(1),
+                 quantizer{scaling::clipped<1581, 1600, scaling::tile::row,
+                                            tensor_scale::current<256>>{},
+                           rounding::nearest_even{}, transform::fresh_hadamard<128>{},
+                           correction::eden<128>{{9, 10}}},
+                 quantizer{scaling::amax<>{}, draws<8>{{7, 9}}, transform::fresh_hadamard<16>{}});
+  compare<plain>("IF4 and RaZeR", times(1), quantizer<if4_block, scaling::adaptive<>>{},
+                 quantizer<razer_block, scaling::adaptive<>>{});
   std::printf("%llu blocks compared, %llu bytes differ\n", compared, different);
   return different == 0 ? 0 : 1;
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whole matrices by the library's kernels beside the host: codes, scales with their padding, amaxes.
+// Whole matrices by the library's kernels beside the host: codes, scales with their padding, amaxes, and back.
 #pragma once
 
 #include <cstring>
 #include <vector>
 
 #include "check.cuh"
+#include "nibble/dequantize.hpp"
 #include "nibble/device/dequantize.cuh"
 #include "nibble/device/quantize_both.cuh"
 #include "nibble/nibble.hpp"
@@ -56,24 +57,26 @@ struct quantized_there {
   }
 };
 
-/// rows x columns of bf16 on both sides.
+/// rows x columns of bf16 on both sides, behind so many others.
 struct operand {
   std::vector<nibble::bf16> values;
   device_array<nibble::bf16> there;
-  matrix_index rows, columns;
+  matrix_index rows, columns, before;
 
-  operand(matrix_index rows_, matrix_index columns_)
-      : values(drawn(rows_ * columns_)), there(values), rows(rows_), columns(columns_) {}
-  [[nodiscard]] auto here_view() const {
-    return *nibble::make_matrix_view(
-        cuda::std::span<nibble::bf16 const>(values.data(), values.size()), rows, columns);
-  }
-  [[nodiscard]] auto there_view() const {
-    return *nibble::make_matrix_view(
-        cuda::std::span<nibble::bf16 const>(there.data(), there.size()), rows, columns);
-  }
+  operand(matrix_index rows_, matrix_index columns_, matrix_index before_ = 0)
+      : values(drawn(before_ + rows_ * columns_)),
+        there(values),
+        rows(rows_),
+        columns(columns_),
+        before(before_) {}
+  [[nodiscard]] auto here_view() const { return view_of(values.data()); }
+  [[nodiscard]] auto there_view() const { return view_of(there.data()); }
 
  private:
+  [[nodiscard]] nibble::matrix_view<nibble::bf16 const> view_of(nibble::bf16 const* first) const {
+    return *nibble::make_matrix_view(
+        cuda::std::span<nibble::bf16 const>(first, values.size()).subspan(before), rows, columns);
+  }
   static std::vector<nibble::bf16> drawn(matrix_index count) {
     std::vector<nibble::bf16> result;
     for (matrix_index i = 0; i < count; ++i) {
@@ -91,12 +94,14 @@ inline void require(nibble::device::status status, char const* what) {
   std::exit(2);
 }
 
-/// Tiles of 128x128 and ragged edges, so that fast and general kernels run.
+/// Tiles of 128x128, ragged edges, and rows that lie on 16 bytes and not on 32, so that fast and general kernels
+/// run, with loads of every width.
 template <class Compare>
 void over_shapes(char const* name, Compare const& compare_one) {
   outcome all{};
   compare_one(operand(384, 640), all);
   compare_one(operand(33, 70), all);
+  compare_one(operand(96, 640, 8), all);
   print(name, all);
 }
 
@@ -110,6 +115,30 @@ void compare_matrix(char const* name, Quantizer const& q) {
         nibble::device::quantize(cuda::stream_ref{cudaStream_t{}}, in.there_view(), made.view(), q),
         name);
     made.add_to(all, expected);
+  });
+}
+
+/// There and back.
+template <class Quantizer>
+void compare_back(char const* name, Quantizer const& q) {
+  over_shapes(name, [&](operand const& in, outcome& all) {
+    using block = typename Quantizer::block_type;
+    cuda::stream_ref const stream{cudaStream_t{}};
+    auto const from = nibble::quantized(in.here_view(), q);
+    quantized_there<block, cuda::std::layout_right> const there(from.shape());
+    require(nibble::device::quantize(stream, in.there_view(), there.view(), q), name);
+    std::vector<nibble::bf16> back(in.values.size());
+    device_array<nibble::bf16> const made(back.size());
+    auto const view = [&](nibble::bf16* first) {
+      return *nibble::make_matrix_view(cuda::std::span<nibble::bf16>(first, back.size()), in.rows,
+                                       in.columns);
+    };
+    nibble::dequantize(from.view(), view(back.data()), q);
+    require(nibble::device::dequantize(stream, there.view(), view(made.data()), q), name);
+    auto const got = made.copied(name);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(in.rows * in.columns); ++i) {
+      all.add(got[i].bits(), back[i].bits());
+    }
   });
 }
 
@@ -138,6 +167,10 @@ inline void compare_matrices() {
   compare_matrix("rows, to nearest", quantizer<>{});
   compare_matrix("16x16 tiles",
                  quantizer<nibble::nvfp4_block, scaling::amax<scaling::tile::square>>{});
+  compare_matrix("4/6", quantizer{scaling::four_over_six<>{}});
+  compare_matrix("MXFP4", quantizer<nibble::mxfp4_block, scaling::power_of_two<>>{});
+  compare_back("back from rows, to nearest", quantizer<>{});
+  compare_back("back from MXFP4", quantizer<nibble::mxfp4_block, scaling::power_of_two<>>{});
   compare_both("both directions, stochastic, RHT on columns, 128x4",
                quantizer{scaling::amax<>{}, stochastic{{5, 6}}},
                quantizer{scaling::amax<>{}, stochastic{{5, 7}},

@@ -119,6 +119,21 @@ TEST_CASE("other roundings, clipped scales and EDEN, transforms of 32 and 64: de
                               correction::eden<128>{{9, 10}}}) == 0);
 }
 
+TEST_CASE("blocks that say by which table they are read: device bytes are host bytes") {
+  if (!fixture::has_device()) return;
+  CHECK(over_shapes(quantizer<if4_block, scaling::adaptive<>>{}) == 0);
+  CHECK(over_shapes(quantizer<razer_block, scaling::adaptive<scaling::absolute_error, scaling::tile::square>>{}) == 0);
+}
+
+TEST_CASE("halves, stochastic, transformed and both: device bytes are host bytes") {
+  if (!fixture::has_device()) return;
+  using draws = rounding::stochastic<>;
+  using turns = transform::random_hadamard<16, bf16>;
+  CHECK(over_shapes<plain, fp16>(quantizer{scaling::amax<>{}, draws{{5, 6}}}) == 0);
+  CHECK(over_shapes<plain, fp16>(quantizer{scaling::amax<>{}, rounding::nearest_even{}, turns{}}) == 0);
+  CHECK(over_shapes<tiled, fp16>(quantizer{scaling::amax<>{}, draws{{5, 6}}, turns{}}) == 0);
+}
+
 // bugs: A5
 TEST_CASE("zero, NaN, infinity and subnormal matrices: device bytes are host bytes") {
   if (!fixture::has_device()) return;
