@@ -6,8 +6,11 @@ usage: torch_quantize.py torch_quantize.so [rows columns]      (torch_quantize.c
 
 Both start from the same bf16 matrix and, but for the second line, from a known amax. Codes and scales of
 the chain are compared with the library's where both round to nearest; a line says how many bytes differ.
+Then torchao's and fouroversix's own quantizers, where they can be imported; their bytes are not compared,
+as their rules and layouts of scales are others.
 """
 import ctypes
+import importlib.metadata
 import sys
 
 import torch
@@ -65,6 +68,35 @@ def both(x, amax):
 def both_randomly(x, amax, hadamard):
     turned = (x.t().reshape(-1, 16) @ hadamard).view(x.shape[1], x.shape[0])
     return quantize(x, amax, random_codes_of) + quantize(turned, amax, random_codes_of)
+
+
+def torchao_work(x, amax):
+    """name, one call, and the number of the launcher here that does as much"""
+    from torchao.prototype.mx_formats.nvfp4_tensor import nvfp4_quantize, per_tensor_amax_to_scale
+
+    def inside(x):
+        return nvfp4_quantize(x, 16, per_tensor_amax_to_scale(x.abs().amax()))
+
+    known, found = torch.compile(nvfp4_quantize), torch.compile(inside)
+    scale = per_tensor_amax_to_scale(amax)
+    yield "torchao, compiled: 1x16, nearest, amax known", lambda: known(x, 16, scale), 0
+    yield "torchao, compiled: the same, amax inside", lambda: found(x), 1
+
+
+def fouroversix_work(x, amax):
+    from fouroversix.kernels.triton.ops import quantize_to_fp4
+    from fouroversix.quantize.utils import get_rht_matrix
+    from fouroversix.utils import RoundStyle, ScaleRule
+
+    nearest = {"scale_rule": ScaleRule.static_6}
+    random = {"scale_rule": ScaleRule.static_6, "round_style": RoundStyle.stochastic}
+    hadamard = get_rht_matrix()
+    yield "fouroversix, Triton: 1x16, nearest, amax known", lambda: quantize_to_fp4(x, amax, **nearest), 0
+    yield "fouroversix, Triton: the same, amax inside", lambda: quantize_to_fp4(x, **nearest), 1
+    yield "fouroversix, Triton: stochastic, amax known", lambda: quantize_to_fp4(x, amax, **random), 2
+    yield "fouroversix, Triton: 4/6, amax known", lambda: quantize_to_fp4(x, amax, scale_rule=ScaleRule.mse), 5
+    yield ("fouroversix, Triton: stochastic, and the transpose with Hadamard",
+           lambda: (quantize_to_fp4(x, amax, **random), quantize_to_fp4(x, None, hadamard, transpose=True, **random)), 4)
 
 
 def milliseconds(work) -> float:
@@ -129,6 +161,14 @@ def main() -> None:
         print(f"{name:44} {theirs:10.3f} ms {ours:6.3f} ms {theirs / ours:6.1f}x{note}", flush=True)
     launch(5)
     print(f"{'4/6, amax known':44} {'':13} {milliseconds(lambda: launch(5)):6.3f} ms")
+    for package, work in (("torchao", torchao_work), ("fouroversix", fouroversix_work)):
+        try:
+            for name, call, kind in work(x, amax):
+                theirs, ours = milliseconds(call), milliseconds(lambda: launch(kind))
+                print(f"{name:64} {theirs:8.3f} ms {ours:6.3f} ms {theirs / ours:6.1f}x", flush=True)
+            print(f"{package} {importlib.metadata.version(package)}")
+        except Exception as problem:  # another library's: it is named, and the rest goes on
+            print(f"{package} does not run here: {type(problem).__name__}: {str(problem)[:200]}", flush=True)
 
 
 if __name__ == "__main__":
