@@ -3,6 +3,7 @@
 // tiles of a warp are of different kinds.
 #include <doctest/doctest.h>
 
+#include <nibble/device/clear.cuh>
 #include <nibble/device/quantize_both.cuh>
 #include <nibble/nibble.hpp>
 #include <nibble/quantize.hpp>

@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include <nibble/device/clear.cuh>
 #include <nibble/device/quantize.cuh>
 #include <nibble/nibble.hpp>
 #include <nibble/part.hpp>

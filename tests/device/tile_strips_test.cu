@@ -3,6 +3,7 @@
 // the host makes.
 #include <doctest/doctest.h>
 
+#include <nibble/device/clear.cuh>
 #include <nibble/device/tile_kernel.cuh>
 #include <nibble/nibble.hpp>
 #include <nibble/quantize.hpp>
