@@ -96,9 +96,11 @@ status find_amax(::cuda::stream_ref stream, In const& in,
   auto const need = shape_for<Quantizer, ScaleLayout>(in.extent(0), in.extent(1));
   status const checked = detail::check_amax<Quantizer>(in.extent(0), in.extent(1), out);
   if (checked != status::success) return checked;
-  status const cleared = detail::clear(stream.get(), out.amax.data_handle(), need.amax_count());
+  auto const amaxes = static_cast<std::size_t>(need.amax_count());
+  status const cleared =
+      detail::clear(stream.get(), ::cuda::std::span<float>(out.amax.data_handle(), amaxes));
   matrix_index const size = in.extent(0) * in.extent(1);
-  if (cleared != status::success || size == 0 || need.amax_count() == 0) return cleared;
+  if (cleared != status::success || size == 0 || amaxes == 0) return cleared;
   bool const has_no_gaps = (in.stride(1) == 1 && in.stride(0) == in.extent(1)) ||
                            (in.stride(0) == 1 && in.stride(1) == in.extent(0));
   bool const is_flat = Quantizer::has_one_amax && Quantizer::transform_type::size == 1 &&

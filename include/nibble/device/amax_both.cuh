@@ -124,7 +124,7 @@ status find_amax_both(::cuda::stream_ref stream, In const& in,
                static_cast<std::size_t>(in.stride(0)) * sizeof(value_type) % 8 == 0 &&
                is_aligned(in.data_handle(), 8)) {
       for (float* const cell : cells) {
-        status const cleared = detail::clear(stream.get(), cell, 1);
+        status const cleared = detail::clear(stream.get(), ::cuda::std::span<float>(cell, 1));
         if (cleared != status::success) return cleared;
       }
       matrix_index const across = in.extent(1) * static_cast<matrix_index>(sizeof(value_type)) / 8;

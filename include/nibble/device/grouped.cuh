@@ -142,8 +142,7 @@ status find_amax_grouped(::cuda::stream_ref stream, In const& in,
   using view = grouped_view<Block, ScaleLayout>;
   status const fits = detail::check_grouped<Quantizer>(in, offsets, out);
   if (fits != status::success || out.groups() == 0) return fits;
-  status const cleared =
-      detail::clear(stream.get(), out.amaxes.data(), static_cast<matrix_index>(out.amaxes.size()));
+  status const cleared = detail::clear(stream.get(), out.amaxes);
   if (cleared != status::success || in.extent(0) == 0 || in.extent(1) == 0) return cleared;
   unsigned const grid = detail::grouped_grid<Quantizer>(in, out);
   bool done = false;

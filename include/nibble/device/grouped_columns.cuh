@@ -163,8 +163,7 @@ status find_amax_grouped_columns(::cuda::stream_ref stream, In const& in,
   using view = grouped_columns_view<Block, ScaleLayout>;
   status const fits = detail::check_grouped_columns<Quantizer>(in, offsets, out);
   if (fits != status::success || out.groups() == 0) return fits;
-  status const cleared =
-      detail::clear(stream.get(), out.amaxes.data(), static_cast<matrix_index>(out.amaxes.size()));
+  status const cleared = detail::clear(stream.get(), out.amaxes);
   if (cleared != status::success || in.extent(0) == 0 || in.extent(1) == 0) return cleared;
   detail::amax_grouped_columns<In, Offset, view, Quantizer>
       <<<detail::grouped_columns_grid<Quantizer>(in, out), detail::threads_per_block, 0,
@@ -192,7 +191,8 @@ status quantize_grouped_columns_with_amax(::cuda::stream_ref stream, In const& i
   }
   if constexpr (requires { ScaleLayout::tile_rows; }) {
     grouped_columns_shape<Block, ScaleLayout> const shape{out.rows(), out.columns(), out.groups()};
-    status const cleared = detail::clear(stream.get(), out.scales, shape.scale_count());
+    status const cleared = detail::clear(
+        stream.get(), ::cuda::std::span(out.scales, static_cast<std::size_t>(shape.scale_count())));
     if (cleared != status::success) return cleared;
   }
   detail::encode_grouped_columns<In, Offset, view, Quantizer>

@@ -116,8 +116,9 @@ status requantize(::cuda::stream_ref stream, quantized_view<BlockIn, LayoutIn> c
                   orientation lies = orientation::straight) {
   status const fits = detail::check_requantize<From, To>(in, out, lies);
   if (fits != status::success) return fits;
+  auto const amaxes = static_cast<std::size_t>(out.amax.extent(0) * out.amax.extent(1));
   status const cleared =
-      detail::clear(stream.get(), out.amax.data_handle(), out.amax.extent(0) * out.amax.extent(1));
+      detail::clear(stream.get(), ::cuda::std::span<float>(out.amax.data_handle(), amaxes));
   if (cleared != status::success) return cleared;
   status const found = lies == orientation::transposed
                            ? detail::launch_requantize<true, true>(stream, in, q_in, out, q_out)
