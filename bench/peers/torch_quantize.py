@@ -71,7 +71,7 @@ def both_randomly(x, amax, hadamard):
 
 
 def torchao_work(x, amax):
-    """name, one call, and the number of the launcher here that does as much"""
+    """name, one call, and the number of the launcher here that does as much (of fouroversix's last but an amax)"""
     from torchao.prototype.mx_formats.nvfp4_tensor import nvfp4_quantize, per_tensor_amax_to_scale
 
     def inside(x):

@@ -4,6 +4,7 @@
 
 #include <nibble/bf16.hpp>
 #include <nibble/device/group.cuh>
+#include <nibble/fp16.hpp>
 
 #include "support/device_memory.cuh"
 
@@ -36,7 +37,41 @@ __global__ void round_trip(nibble::bf16 const* from, float* values, std::uint8_t
   }
 }
 
+/// N numbers as load_vectors has them.
+template <std::size_t N, class T>
+__global__ void load(T const* numbers, float* values) {
+  float loaded[N];
+  nibble::device::load_vectors(numbers, loaded);
+  for (std::size_t i = 0; i < N; ++i) values[i] = loaded[i];
+}
+
+template <std::size_t N, class T>
+int wrong_loads() {
+  std::vector<T> host(N + 32);
+  for (std::size_t i = 0; i < host.size(); ++i) host[i] = T(static_cast<float>(i) * 0.25f - 3.0f);
+  fixture::device_vector<T> const numbers(host.begin(), host.end());
+  int wrong = 0;
+  for (std::size_t first = 0; first <= 32; first += 16 / sizeof(T)) {
+    fixture::device_vector<float> values(N);
+    load<N><<<1, 1>>>(numbers.data() + first, values.data());
+    REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+    for (std::size_t i = 0; i < N; ++i) wrong += values[i] != static_cast<float>(host[first + i]);
+  }
+  return wrong;
+}
+
 }  // namespace
+
+TEST_CASE("vectors of every type and of 16 bytes to 128 load in order, on 32 bytes and on 16") {
+  if (!fixture::has_device()) return;
+  CHECK(wrong_loads<8, nibble::bf16>() == 0);
+  CHECK(wrong_loads<16, nibble::bf16>() == 0);
+  CHECK(wrong_loads<16, nibble::fp16>() == 0);
+  CHECK(wrong_loads<32, nibble::fp16>() == 0);
+  CHECK(wrong_loads<4, float>() == 0);
+  CHECK(wrong_loads<8, float>() == 0);
+  CHECK(wrong_loads<16, float>() == 0);
+}
 
 // bugs: E3
 TEST_CASE("an index splits into row and rest, on both sides of 32 bits") {

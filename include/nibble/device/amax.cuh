@@ -86,8 +86,8 @@ status check_amax(matrix_index rows, matrix_index columns,
 
 /// Finds the amaxes that Quantizer derives outer scales from, as nibble::find_amax.
 ///
-/// errors  shape_mismatch: out.amax has another shape than shape_for<Quantizer>. Allocates nothing,
-///         can be captured in a graph.
+/// errors  shape_mismatch: out.amax has another shape than shape_for<Quantizer>; launch_failed.
+///         Allocates nothing, can be captured in a graph.
 /// bits    those of nibble::find_amax, for any launch shape: a maximum has no order.
 template <class In, class Block, class ScaleLayout, class Quantizer>
 status find_amax(::cuda::stream_ref stream, In const& in,
@@ -96,26 +96,27 @@ status find_amax(::cuda::stream_ref stream, In const& in,
   auto const need = shape_for<Quantizer, ScaleLayout>(in.extent(0), in.extent(1));
   status const checked = detail::check_amax<Quantizer>(in.extent(0), in.extent(1), out);
   if (checked != status::success) return checked;
-  auto const amaxes = static_cast<std::size_t>(need.amax_count());
-  status const cleared =
-      detail::clear(stream.get(), ::cuda::std::span<float>(out.amax.data_handle(), amaxes));
+  ::cuda::std::span<float> const amaxes(out.amax.data_handle(),
+                                        static_cast<std::size_t>(need.amax_count()));
+  auto* const flat = detail::amax_flat<value_type>;
+  auto* const any = detail::amax_groups<In, quantized_view<Block, ScaleLayout>, Quantizer>;
   matrix_index const size = in.extent(0) * in.extent(1);
-  if (cleared != status::success || size == 0 || amaxes == 0) return cleared;
   bool const has_no_gaps = (in.stride(1) == 1 && in.stride(0) == in.extent(1)) ||
                            (in.stride(0) == 1 && in.stride(1) == in.extent(0));
   bool const is_flat = Quantizer::has_one_amax && Quantizer::transform_type::size == 1 &&
                        size % 32 == 0 && has_no_gaps && is_aligned(in.data_handle(), 16);
+  status const cleared = is_flat ? detail::clear(stream.get(), amaxes, flat)
+                                 : detail::clear(stream.get(), amaxes, any);
+  if (cleared != status::success || size == 0 || amaxes.empty()) return cleared;
   if (is_flat) {
     // One wave: each block ends in an atomic.
-    detail::amax_flat<value_type>
-        <<<detail::grid_for(size / 32, 1), detail::threads_per_block, 0, stream.get()>>>(
-            in.data_handle(), size / 32, out.amax.data_handle());
+    flat<<<detail::grid_for(size / 32, 1), detail::threads_per_block, 0, stream.get()>>>(
+        in.data_handle(), size / 32, out.amax.data_handle());
   } else {
     matrix_index const groups =
         nibble::detail::ceil_div<matrix_index>(out.rows(), Quantizer::group.rows) *
         nibble::detail::ceil_div<matrix_index>(out.columns(), Quantizer::group.columns);
-    detail::amax_groups<In, quantized_view<Block, ScaleLayout>, Quantizer>
-        <<<detail::grid_for(groups), detail::threads_per_block, 0, stream.get()>>>(in, out, q);
+    any<<<detail::grid_for(groups), detail::threads_per_block, 0, stream.get()>>>(in, out, q);
   }
   return cudaPeekAtLastError() == cudaSuccess ? status::success : status::launch_failed;
 }

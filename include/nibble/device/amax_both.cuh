@@ -3,6 +3,7 @@
 #pragma once
 
 #include "nibble/device/amax.cuh"
+#include "nibble/device/clear.cuh"
 #include "nibble/device/pairs.cuh"
 
 namespace nibble::device {
@@ -123,17 +124,20 @@ status find_amax_both(::cuda::stream_ref stream, In const& in,
     } else if (in.extent(0) % 16 == 0 && in.extent(1) % 16 == 0 && in.stride(1) == 1 &&
                static_cast<std::size_t>(in.stride(0)) * sizeof(value_type) % 8 == 0 &&
                is_aligned(in.data_handle(), 8)) {
+      auto const q = detail::prepared(q_columns);
+      auto* const kernel =
+          detail::amax_plain_and_columns<value_type, std::remove_const_t<decltype(q)>>;
       for (float* const cell : cells) {
-        status const cleared = detail::clear(stream.get(), ::cuda::std::span<float>(cell, 1));
+        status const cleared =
+            detail::clear(stream.get(), ::cuda::std::span<float>(cell, 1), kernel);
         if (cleared != status::success) return cleared;
       }
       matrix_index const across = in.extent(1) * static_cast<matrix_index>(sizeof(value_type)) / 8;
       matrix_index const groups = in.extent(0) / 16;
       if (across * groups == 0) return status::success;
-      detail::amax_plain_and_columns<value_type>
-          <<<detail::grid_for(across * groups, 4), detail::threads_per_block, 0, stream.get()>>>(
-              in.data_handle(), static_cast<matrix_index>(in.stride(0)), groups, across, cells[0],
-              cells[1], detail::prepared(q_columns));
+      kernel<<<detail::grid_for(across * groups, 4), detail::threads_per_block, 0, stream.get()>>>(
+          in.data_handle(), static_cast<matrix_index>(in.stride(0)), groups, across, cells[0],
+          cells[1], q);
       return cudaPeekAtLastError() == cudaSuccess ? status::success : status::launch_failed;
     }
   }

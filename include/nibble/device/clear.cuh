@@ -7,31 +7,15 @@
 
 namespace nibble::device::detail {
 
-/// Never launched: a program has code of it for the GPUs that it has code of the other kernels for.
-template <class = void>
-__global__ void no_work() {}
-
-/// Has this program kernels for the current GPU? Asked once by each thread, for each GPU in turn.
-[[nodiscard]] inline bool has_kernels() {
-  thread_local int answered = -1;
-  int device = -1;
-  if (cudaGetDevice(&device) != cudaSuccess) return false;
-  if (device != answered) {
-    cudaFuncAttributes known;
-    if (cudaFuncGetAttributes(&known, no_work<>) != cudaSuccess) return false;
-    answered = device;
-  }
-  return true;
-}
-
-/// Zeros, asynchronously; none where this program has no kernels for the GPU. There a memset alone
-/// would work, the launch after it fail, and what was there be lost. (A kernel in place of both takes
-/// 2 us more, H200.)
-template <class T>
-[[nodiscard]] status clear(cudaStream_t stream, ::cuda::std::span<T> to) {
+/// Zeros, asynchronously; none where `kernel`, which is launched next, has no code for the current GPU.
+/// There a memset alone would work, the launch fail, and what was there be lost. (A kernel in place of
+/// the memset takes 2 us more on an H200.)
+template <class T, class Kernel>
+[[nodiscard]] status clear(cudaStream_t stream, ::cuda::std::span<T> to, Kernel* kernel) {
   if (to.empty()) return status::success;
-  bool const done =
-      has_kernels() && cudaMemsetAsync(to.data(), 0, to.size_bytes(), stream) == cudaSuccess;
+  cudaFuncAttributes known;
+  bool const done = cudaFuncGetAttributes(&known, kernel) == cudaSuccess &&
+                    cudaMemsetAsync(to.data(), 0, to.size_bytes(), stream) == cudaSuccess;
   return done ? status::success : status::launch_failed;
 }
 

@@ -3,6 +3,7 @@
 // detour through codes where nobody else wants those.
 #pragma once
 
+#include "nibble/device/clear.cuh"
 #include "nibble/device/fast.cuh"
 #include "nibble/device/quantize_both.cuh"
 

@@ -10,7 +10,7 @@
 
 namespace nibble::device {
 
-/// Where bytes may be read or written 16, or 8, at a time.
+/// Where bytes may be read or written so many at a time.
 [[nodiscard]] NIBBLE_HD inline bool is_aligned(void const* pointer, std::size_t bytes) noexcept {
   return reinterpret_cast<std::uintptr_t>(pointer) % bytes == 0;
 }
@@ -97,8 +97,8 @@ __device__ __forceinline__ void widen(uint4 const& words, float* values) {
   widen<T>(words.w, values + 3 * each);
 }
 
-/// Eight words, 16-byte aligned: one load of 32 bytes where they lie on 32 and the target has such loads,
-/// else two.
+/// Eight words, 16-byte aligned: one load of 32 bytes where they lie on 32, in what the compiler knows for
+/// global memory, and the target has such loads; else two.
 __device__ __forceinline__ void load_words(void const* from, std::uint32_t (&words)[8]) {
 #if NIBBLE_HAS_256_BIT_LOADS
   struct alignas(32) wide {
@@ -120,7 +120,7 @@ __device__ __forceinline__ void load_words(void const* from, std::uint32_t (&wor
   }
 }
 
-/// N consecutive values as floats, by loads of 16 or 32 bytes.
+/// N consecutive values as floats, by loads of 16 bytes, or of 32 where that is all.
 ///
 /// shape   from: N values of float, bf16, fp16 or CUDA's types of those sizes, 16-byte aligned; one
 ///         thread.
@@ -129,14 +129,10 @@ __device__ __forceinline__ void load_vectors(T const* from, float (&values)[N]) 
   using value_type = std::remove_cv_t<T>;
   constexpr std::size_t per_vector = 16 / sizeof(T), per_word = per_vector / 4;
   static_assert(N % per_vector == 0, "got a count that is no whole number of 16-byte vectors");
-  if constexpr (N % (2 * per_vector) == 0) {
-    for (std::size_t first = 0; first < N; first += 2 * per_vector) {
-      std::uint32_t words[8];
-      load_words(from + first, words);
-      for (std::size_t i = 0; i < 8; ++i) {
-        widen<value_type>(words[i], values + first + i * per_word);
-      }
-    }
+  if constexpr (N == 2 * per_vector) {
+    std::uint32_t words[8];
+    load_words(from, words);
+    for (std::size_t i = 0; i < 8; ++i) widen<value_type>(words[i], values + i * per_word);
   } else {
     for (std::size_t first = 0; first < N; first += per_vector) {
       widen<value_type>(*reinterpret_cast<uint4 const*>(from + first), values + first);

@@ -132,8 +132,8 @@ template <class Quantizer, class In, class Out>
 /// shape   in: rows x columns, any strides. offsets: groups + 1 row numbers of a signed or unsigned
 ///         integer type, in device memory, none smaller than the one before, none above rows. out:
 ///         of grouped_shape(shape_for<Quantizer>(rows, columns), groups); writes out.amaxes only.
-/// errors  shape_mismatch. Allocates nothing, can be captured in a graph; offsets may change between
-///         replays. Offsets that fall, or that lie outside, are undefined.
+/// errors  shape_mismatch, launch_failed. Allocates nothing, can be captured in a graph; offsets may
+///         change between replays. Offsets that fall, or that lie outside, are undefined.
 /// bits    those of nibble::find_amax of each group alone; 0 for an empty one.
 template <class In, class Offset, class Block, class ScaleLayout, class Quantizer>
 status find_amax_grouped(::cuda::stream_ref stream, In const& in,
@@ -142,7 +142,8 @@ status find_amax_grouped(::cuda::stream_ref stream, In const& in,
   using view = grouped_view<Block, ScaleLayout>;
   status const fits = detail::check_grouped<Quantizer>(in, offsets, out);
   if (fits != status::success || out.groups() == 0) return fits;
-  status const cleared = detail::clear(stream.get(), out.amaxes);
+  auto* const any = detail::amax_grouped<false, In, Offset, view, Quantizer>;
+  status const cleared = detail::clear(stream.get(), out.amaxes, any);
   if (cleared != status::success || in.extent(0) == 0 || in.extent(1) == 0) return cleared;
   unsigned const grid = detail::grouped_grid<Quantizer>(in, out);
   bool done = false;
@@ -154,8 +155,7 @@ status find_amax_grouped(::cuda::stream_ref stream, In const& in,
     }
   }
   if (!done) {
-    detail::amax_grouped<false, In, Offset, view, Quantizer>
-        <<<grid, detail::threads_per_block, 0, stream.get()>>>(in, offsets.data(), out, q);
+    any<<<grid, detail::threads_per_block, 0, stream.get()>>>(in, offsets.data(), out, q);
   }
   return cudaPeekAtLastError() == cudaSuccess ? status::success : status::launch_failed;
 }

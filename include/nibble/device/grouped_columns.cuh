@@ -163,11 +163,11 @@ status find_amax_grouped_columns(::cuda::stream_ref stream, In const& in,
   using view = grouped_columns_view<Block, ScaleLayout>;
   status const fits = detail::check_grouped_columns<Quantizer>(in, offsets, out);
   if (fits != status::success || out.groups() == 0) return fits;
-  status const cleared = detail::clear(stream.get(), out.amaxes);
+  auto* const kernel = detail::amax_grouped_columns<In, Offset, view, Quantizer>;
+  status const cleared = detail::clear(stream.get(), out.amaxes, kernel);
   if (cleared != status::success || in.extent(0) == 0 || in.extent(1) == 0) return cleared;
-  detail::amax_grouped_columns<In, Offset, view, Quantizer>
-      <<<detail::grouped_columns_grid<Quantizer>(in, out), detail::threads_per_block, 0,
-         stream.get()>>>(in, offsets.data(), out, q);
+  kernel<<<detail::grouped_columns_grid<Quantizer>(in, out), detail::threads_per_block, 0,
+           stream.get()>>>(in, offsets.data(), out, q);
   return cudaPeekAtLastError() == cudaSuccess ? status::success : status::launch_failed;
 }
 
@@ -189,15 +189,16 @@ status quantize_grouped_columns_with_amax(::cuda::stream_ref stream, In const& i
   if (fits != status::success || out.groups() == 0 || in.extent(0) == 0 || in.extent(1) == 0) {
     return fits;
   }
+  auto* const kernel = detail::encode_grouped_columns<In, Offset, view, Quantizer>;
   if constexpr (requires { ScaleLayout::tile_rows; }) {
     grouped_columns_shape<Block, ScaleLayout> const shape{out.rows(), out.columns(), out.groups()};
     status const cleared = detail::clear(
-        stream.get(), ::cuda::std::span(out.scales, static_cast<std::size_t>(shape.scale_count())));
+        stream.get(), ::cuda::std::span(out.scales, static_cast<std::size_t>(shape.scale_count())),
+        kernel);
     if (cleared != status::success) return cleared;
   }
-  detail::encode_grouped_columns<In, Offset, view, Quantizer>
-      <<<detail::grouped_columns_grid<Quantizer>(in, out), detail::threads_per_block, 0,
-         stream.get()>>>(in, offsets.data(), out, q);
+  kernel<<<detail::grouped_columns_grid<Quantizer>(in, out), detail::threads_per_block, 0,
+           stream.get()>>>(in, offsets.data(), out, q);
   return cudaPeekAtLastError() == cudaSuccess ? status::success : status::launch_failed;
 }
 

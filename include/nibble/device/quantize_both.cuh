@@ -4,6 +4,7 @@
 #pragma once
 
 #include "nibble/device/amax_both.cuh"
+#include "nibble/device/clear.cuh"
 #include "nibble/device/quantize.cuh"
 
 namespace nibble::device {

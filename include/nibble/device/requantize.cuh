@@ -56,8 +56,14 @@ template <bool Turned, bool AmaxOnly, class In, class From, class Out, class To>
 status launch_requantize(::cuda::stream_ref stream, In const& in, From const& q_in, Out const& out,
                          To const& q_out) {
   using tile_type = requantize_tile<Turned, From, To>;
-  if (in.rows() == 0 || in.columns() == 0) return status::success;
   auto* const kernel = requantize_tiles<Turned, AmaxOnly, In, From, Out, To>;
+  if constexpr (AmaxOnly) {
+    auto const amaxes = static_cast<std::size_t>(out.amax.extent(0) * out.amax.extent(1));
+    status const cleared =
+        clear(stream.get(), ::cuda::std::span<float>(out.amax.data_handle(), amaxes), kernel);
+    if (cleared != status::success) return cleared;
+  }
+  if (in.rows() == 0 || in.columns() == 0) return status::success;
   if (sizeof(tile_type) > 48 * 1024 &&
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                            static_cast<int>(sizeof(tile_type))) != cudaSuccess) {
@@ -116,10 +122,6 @@ status requantize(::cuda::stream_ref stream, quantized_view<BlockIn, LayoutIn> c
                   orientation lies = orientation::straight) {
   status const fits = detail::check_requantize<From, To>(in, out, lies);
   if (fits != status::success) return fits;
-  auto const amaxes = static_cast<std::size_t>(out.amax.extent(0) * out.amax.extent(1));
-  status const cleared =
-      detail::clear(stream.get(), ::cuda::std::span<float>(out.amax.data_handle(), amaxes));
-  if (cleared != status::success) return cleared;
   status const found = lies == orientation::transposed
                            ? detail::launch_requantize<true, true>(stream, in, q_in, out, q_out)
                            : detail::launch_requantize<false, true>(stream, in, q_in, out, q_out);

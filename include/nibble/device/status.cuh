@@ -8,7 +8,9 @@
 
 namespace nibble::device {
 
-/// Why a launch did not happen; nothing is written then.
+/// Why a launch did not happen; nothing is written then. An error that an earlier call of the program's
+/// left unread is taken for the launch's own, which may then have happened: read cudaGetLastError first.
+/// The stream is one of the current device.
 enum class [[nodiscard]] status{
     success,
     shape_mismatch,  // the output has not the shape that shape_for<Quantizer> gives

@@ -92,8 +92,8 @@ __global__ void __launch_bounds__(threads_per_block) turn_tiles(In in, Out out) 
 ///
 /// shape   in: rows x columns; out: as shape_for<Quantizer>(columns, rows), a row of scales for
 ///         every row of codes.
-/// errors  shape_mismatch, code_layout: nothing is written then. Allocates nothing, can be captured
-///         in a graph.
+/// errors  shape_mismatch, code_layout, launch_failed: nothing is written then. Allocates nothing, can
+///         be captured in a graph.
 /// bits    those of nibble::transpose_tiles; equal to quantizing the transposed original.
 template <class Quantizer, class BlockIn, class LayoutIn, class Block, class ScaleLayout>
 status transpose_tiles(::cuda::stream_ref stream, quantized_view<BlockIn, LayoutIn> const& in,
