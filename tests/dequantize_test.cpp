@@ -100,7 +100,6 @@ TEST_CASE("bf16 and fp16 results are the float results, rounded once more") {
   CHECK(wrong == 0);
 }
 
-// bugs: D18
 TEST_CASE("layouts, tiles kept once, amaxes per row and per 128, ragged shapes and strides agree") {
   int wrong = 0;
   for (auto const& [rows, columns] : {std::array<matrix_index, 2>{1, 1}, {17, 300}, {40, 33}, {130, 70}}) {

@@ -64,7 +64,7 @@ def check(root):
             problems.append(f"{each} has neither a test nor a reason")
         if each in tests and each in reasons:
             problems.append(f"{each} has a test, and a reason why it needs none")
-    return tests, reasons, problems
+    return dict(tests), reasons, problems
 
 
 def self_test():
@@ -95,7 +95,7 @@ def main():
     tests, reasons, problems = check(pathlib.Path(sys.argv[-1]).resolve())
     if sys.argv[1] == "--table":
         for each in IDS:
-            print(f"| {each} | {'; '.join(tests[each]) or reasons[each]} |")
+            print(f"| {each} | {'; '.join(tests.get(each, [])) or reasons[each]} |")
     for problem in problems:
         print(problem)
     print(f"{len(IDS)} bugs: {sum(each in tests for each in IDS)} have a test, "

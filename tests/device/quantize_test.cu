@@ -158,6 +158,45 @@ TEST_CASE("long rows with scales in tiles of 128x4: device bytes are host bytes"
   check(quantizer<nvfp4_block, scaling::amax<scaling::tile::row, tensor_scale::none>>{});
 }
 
+// bugs: D13
+TEST_CASE("one to 33 blocks in a row, or below each other: device bytes are host bytes, and none beside them") {
+  if (!fixture::has_device()) return;
+  int differences = 0;
+  for (matrix_index blocks = 1; blocks <= 33; ++blocks) {
+    auto const across = fixture::filled<bf16>(1, 16 * blocks, 21), below = fixture::filled<bf16>(blocks, 16, 22);
+    differences += different_bytes<plain>(across, quantizer<>{}) + different_bytes<tiled>(across, quantizer<>{}) +
+                   different_bytes<plain>(below, quantizer<>{}) + different_bytes<tiled>(below, quantizer<>{});
+  }
+  CHECK(differences == 0);
+}
+
+// bugs: D18
+TEST_CASE("one to 2048 rows: device bytes are those of the first rows of as many") {
+  if (!fixture::has_device()) return;
+  constexpr matrix_index most = 2048, columns = 64;
+  auto const values = fixture::filled<bf16>(most, columns, 23);
+  auto const all = quantized<tiled>(values.view(), quantizer<>{});
+  fixture::on_device<bf16> const from(values);
+  int wrong = 0;
+  for (matrix_index rows = 1; rows <= most; rows += most / fixture::times(most)) {
+    matrix_view<bf16 const> const in(from.view.data_handle(), {matrix_extents(rows, columns), cuda::std::array<matrix_index, 2>{columns, 1}});
+    fixture::guarded_matrix<nvfp4_block, tiled> out(shape_for<quantizer<>, tiled>(rows, columns));
+    auto const amax = all.amax().front();
+    fixture::transfer(&amax, &amax + 1, out.amax.as<float>().data());
+    wrong += device::quantize_with_amax(cuda::stream_ref{cudaStream_t{}}, in, out.view(), quantizer<>{}) != device::status::success;
+    auto const codes = out.codes.inside(), scales = out.scales.inside();
+    wrong += !std::equal(codes.begin(), codes.end(), all.code_bytes().begin());
+    auto const mapping = out.view().scales.mapping();
+    for (matrix_index r = 0; r < rows; ++r) {
+      for (matrix_index b = 0; b < columns / 16; ++b) {
+        wrong += scales[static_cast<std::size_t>(mapping(r, b))] != all.view().scale(r, b).bits();
+      }
+    }
+    wrong += !out.guards_hold();
+  }
+  CHECK(wrong == 0);
+}
+
 // bugs: E8
 TEST_CASE("odd strides, by rows and by columns: device bytes are host bytes") {
   if (!fixture::has_device()) return;

@@ -15,6 +15,7 @@
 #include "support/captured.cuh"
 #include "support/device_bytes.cuh"
 #include "support/digest_of.hpp"
+#include "support/slow_producer.cuh"
 
 using namespace nibble;
 
@@ -213,14 +214,6 @@ void has_one_digest(fixture::matrix<> const& host, three_ways const& in, Quantiz
   CHECK(all_digests(host, in, q) == std::set{fixture::digest_of(quantized(host.view(), q))});
 }
 
-/// Waits for about 50 ms, then copies: what a slow producer does.
-__global__ void copy_late(float const* from, float* to, matrix_index count) {
-  long long const start = clock64();
-  while (clock64() - start < 80'000'000) {
-  }
-  for (matrix_index i = threadIdx.x; i < count; i += blockDim.x) to[i] = from[i];
-}
-
 }  // namespace
 
 // bugs: F4 F7
@@ -259,7 +252,7 @@ TEST_CASE("what a slow kernel writes on a stream is what is quantized behind it,
     fixture::device_vector<float> late(host.values.size(), -1.0f);
     REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
     stream const on;
-    copy_late<<<1, 1024, 0, on.get()>>>(from.values.data(), late.data(), rows * columns);
+    fixture::copy_late<<<1, 1024, 0, on.get()>>>(from.values.data(), late.data(), rows * columns);
     matrix_view<float const> const view(late.data(), from.view.mapping());
     CHECK(device::quantize(on, view, out.view(), quantizer<>{}) == ok);
     REQUIRE(cudaStreamSynchronize(on.get()) == cudaSuccess);

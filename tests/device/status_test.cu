@@ -5,7 +5,7 @@
 
 #include <nibble/device/status.cuh>
 
-// bugs: F3 G8
+// bugs: G8
 TEST_CASE("every status has a sentence of its own") {
   using nibble::device::status;
   status const all[] = {status::success, status::shape_mismatch, status::code_layout,

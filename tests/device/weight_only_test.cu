@@ -13,6 +13,7 @@
 
 #include "oracle/blocks.hpp"
 #include "support/device_memory.cuh"
+#include "support/slow_producer.cuh"
 
 namespace {
 
@@ -294,4 +295,33 @@ TEST_CASE("shapes that do not fit are a status") {
   auto const view = out.view();
   CHECK(device::weight_only_product(stream(), x.view(), w.device.view(), q{}, view) ==
         device::status::shape_mismatch);
+}
+
+// bugs: F5
+TEST_CASE("products that start early read what a slow kernel, and the product before them, have written") {
+  if (!fixture::has_device()) return;
+  constexpr matrix_index rows = 16, size = 512;
+  weights<plain> w(size, size, 0x28, 0x30);
+  auto x = small_integers<bf16>(rows, size, size);
+  rows_of<bf16> late(rows, size, size), between(rows, size, size), out(rows, size, size);
+  auto const from = x.view(), in = late.view(), middle = between.view(), last = out.view();
+  multiply(from, w.device.view(), middle);
+  multiply(middle, w.device.view(), last);
+  out.fetch();
+  auto const expected = out.host;
+  bool is_zero = true;
+  for (bf16 const one : expected) is_zero = is_zero && (one.bits() & 0x7FFFu) == 0;
+  CHECK(!is_zero);
+  for (int run = 0; run != 8; ++run) {
+    for (auto const* view : {&in, &middle, &last}) {
+      REQUIRE(cudaMemset(view->data_handle(), 0, rows * size * sizeof(bf16)) == cudaSuccess);
+    }
+    REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+    fixture::copy_late<<<1, 1024>>>(from.data_handle(), in.data_handle(), rows * size);
+    CHECK(device::weight_only_product(stream(), in, w.device.view(), q{}, middle) == device::status::success);
+    CHECK(device::weight_only_product(stream(), middle, w.device.view(), q{}, last) == device::status::success);
+    REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+    out.fetch();
+    CHECK(fixture::bytes_unlike(out.host, expected) == 0);
+  }
 }

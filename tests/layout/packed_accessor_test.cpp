@@ -78,7 +78,6 @@ int violations() {
 
 }  // namespace
 
-// bugs: D13
 TEST_CASE("views of 4, 5, 6 and 8 bits read and write the bytes of packed, and no others") {
   CHECK(violations<fp4_e2m1>() == 0);
   CHECK(violations<fp5_e2m2>() == 0);

@@ -20,7 +20,8 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import check  # the layer table lives there
 
-WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Werror"]
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Wswitch-enum",
+            "-Werror"]
 
 
 def host_command(options, header, needs):
