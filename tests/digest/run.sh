@@ -8,7 +8,7 @@
 #
 # --quick    few flags, for each commit
 # --cccl     where CCCL is, without which matrices.cpp is left out
-# COMPILER   without one: all that are found
+# COMPILER   without one: all that are found; what one like aarch64-linux-gnu-g++ makes is run by qemu-aarch64
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 include=$here/../../include
@@ -29,6 +29,9 @@ if [ ${#compilers[@]} -eq 0 ]; then
   for name in g++-{11,12,13,14,15} clang++-{14,15,16,17,18,19,20} nvcc; do
     command -v $name > /dev/null && compilers+=($name)
   done
+  for processor in aarch64 s390x; do
+    command -v $processor-linux-gnu-g++ > /dev/null && command -v qemu-$processor > /dev/null && compilers+=($processor-linux-gnu-g++)
+  done
   [ ${#compilers[@]} -gt 0 ] || compilers=("${CXX:-c++}")
 fi
 
@@ -45,6 +48,8 @@ fi
 # The same of nvcc, whose host half is the compiler that it finds.
 equal_nvcc=("-O3" "-O0" "-O1" "-O2" "-O3 -Xcompiler=-march=native,-ffp-contract=fast" "--use_fast_math"
   "-ftz=true -prec-div=false -prec-sqrt=false -fmad=true" "-DNDEBUG -std=c++20" "-G")
+# The same for other processors, interpreted.
+equal_foreign=("-O2" "-O3 -ffp-contract=fast")
 # Flags that a header may be unable to see: refused, or the expected digest.
 equal_or_refused=()
 [ -n "$quick" ] || equal_or_refused+=(
@@ -65,17 +70,19 @@ compile() {  # COMPILER FLAGS SOURCE PROGRAM
   # shellcheck disable=SC2086  # the flags are words
   case $1 in
     *nvcc) $1 -std=c++20 -arch=sm_90 -x cu -I "$include" $2 "$3" -o "$4" ;;
+    *-linux-gnu-*) $1 -std=c++20 -static $2 -I "$include" "${system[@]}" "$3" -pthread -o "$4" ;;
     *) $1 -std=c++20 $2 -I "$include" "${system[@]}" "$3" -pthread -o "$4" ;;
   esac > "$4.log" 2>&1
 }
 
 build_and_run() {  # SOURCE CONTRACT COMPILER FLAGS: prints a line; returns 1 on a breach
-  local source=$1 contract=$2 compiler=$3 flags=$4 out verdict
+  local source=$1 contract=$2 compiler=$3 flags=$4 out verdict runner=()
   local expected
   expected=$(<"$here/$([ "$source" = digest ] || echo "${source}_")expected.txt")
   out=$(mktemp -p "$work")
+  [[ $compiler != *-linux-gnu-* ]] || runner=("qemu-${compiler%%-*}")
   if compile "$compiler" "$flags" "$here/$source.cpp" "$out"; then
-    verdict=$("$out") || verdict="exit status $?"
+    verdict=$("${runner[@]}" "$out") || verdict="exit status $?"
   elif grep -q "nibble keeps bits" "$out.log"; then
     verdict=refused
   elif ! compile "$compiler" "$flags" "$work/plain.cpp" "$out.plain"; then
@@ -101,6 +108,11 @@ export here include cccl work
       *nvcc)
         for flags in "${equal_nvcc[@]}"; do printf '%s\0' digest equal "$compiler" "$flags"; done
         printf '%s\0' digest refused "$compiler" "-Xcompiler=-ffast-math"
+        printf '%s\0' matrices equal "$compiler" "-O3"  # nvcc brings CCCL
+        continue ;;
+      *-linux-gnu-*)
+        for flags in "${equal_foreign[@]}"; do printf '%s\0' digest equal "$compiler" "$flags"; done
+        [ -z "$cccl" ] || printf '%s\0' matrices equal "$compiler" "-O2"
         continue ;;
     esac
     for flags in "${equal[@]}"; do printf '%s\0' digest equal "$compiler" "$flags"; done
