@@ -105,5 +105,5 @@ TEST_CASE("codes are packed in order where their count is no multiple of sixteen
   std::uint8_t codes[12];
   for (std::uint32_t i = 0; i != 24; ++i) values[i] = arch::decode<format::e2m1>(5 * i % 16);
   arch::encode_e2m1(values, codes);
-  for (std::uint32_t i = 0; i != 24; ++i) CHECK((codes[i / 2] >> (i % 2 * 4) & 15u) == 5 * i % 16);
+  for (std::uint32_t i = 0; i != 24; ++i) CHECK((std::uint32_t{codes[i / 2]} >> (i % 2 * 4) & 15u) == 5 * i % 16);
 }

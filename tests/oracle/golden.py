@@ -595,12 +595,21 @@ def philox_file():
             rows.append("{%d, %s, %s,\n     %s}" % (
                 rounds, braces(map(hex32, counter)), braces(map(hex32, key)),
                 braces(map(hex32, answer))))
-    # Other published sequences: seed 1234 at blocks of subsequence 0 and 1.
-    for subsequence in (0, 1):
-        counter, key = [0, 0, subsequence, 0], [1234, 0]
-        rows.append("{10, %s, %s,\n     %s}" % (
-            braces(map(hex32, counter)), braces(map(hex32, key)),
-            braces(map(hex32, philox(counter, key, 10)))))
+    # Other published sequences: seed 1234 at blocks of subsequence 0 and 1. Then our own: one bit of a counter or a
+    # key alone, which tells exchanged words, and each word another, by both numbers of rounds.
+    others = [(10, [0, 0, subsequence, 0], [1234, 0]) for subsequence in (0, 1)]
+    for rounds in (10, 7):
+        for word in range(6):
+            for bit in (0, 9, 31):
+                inputs = [1 << bit if word == i else 0 for i in range(6)]
+                others.append((rounds, inputs[:4], inputs[4:]))
+        for row in range(22):
+            inputs = [(0x9E3779B9 * (6 * row + i + 1) ^ 0x85EBCA6B >> i) & 0xFFFFFFFF for i in range(6)]
+            others.append((rounds, inputs[:4], inputs[4:]))
+    for rounds, counter, key in others:
+        rows.append("{%d, %s, %s,\n     %s}" % (
+            rounds, braces(map(hex32, counter)), braces(map(hex32, key)),
+            braces(map(hex32, philox(counter, key, rounds)))))
     body = ("struct philox_answer {\n  int rounds;\n  std::array<std::uint32_t, 4> counter;\n"
             "  std::array<std::uint32_t, 2> key;\n  std::array<std::uint32_t, 4> words;\n};\n\n"
             + array("philox_answer", "philox_answers", rows))
