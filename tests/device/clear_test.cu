@@ -44,3 +44,14 @@ TEST_CASE("the padding of scales in tiles becomes zero, and no scale") {
   CHECK(out.scales.guards_hold());
   CHECK(out.codes.is_untouched());
 }
+
+TEST_CASE("behind a launch that failed padding is left alone") {
+  if (!fixture::has_device()) return;
+  fixture::guarded_matrix<nvfp4_block, layout::scale_tile_128x4> out(
+      shape_for<quantizer<>, layout::scale_tile_128x4>(130, 16 * 6));
+  nothing<<<0, 1>>>();
+  device::detail::launch_clear_padding(cudaStream_t{}, out.view());
+  CHECK(cudaGetLastError() != cudaSuccess);
+  CHECK(cudaDeviceSynchronize() == cudaSuccess);
+  CHECK(out.is_untouched());
+}

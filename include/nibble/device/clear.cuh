@@ -39,11 +39,12 @@ __global__ void clear_padding(Out out) {
   }
 }
 
-/// Zeros in the padding of scales that come in whole tiles.
+/// Zeros in the padding of scales that come in whole tiles, unless the launch before failed.
 template <class Out>
 void launch_clear_padding(cudaStream_t stream, Out const& out) {
   if constexpr (requires { Out::scale_layout::tile_rows; }) {
-    if (out.scales.mapping().is_whole() && !out.scales.mapping().is_exhaustive()) {
+    if (out.scales.mapping().is_whole() && !out.scales.mapping().is_exhaustive() &&
+        cudaPeekAtLastError() == cudaSuccess) {
       clear_padding<Out>
           <<<grid_for(out.scales.mapping().required_span_size()), threads_per_block, 0, stream>>>(
               out);

@@ -190,6 +190,7 @@ status quantize_grouped_with_amax(::cuda::stream_ref stream, In const& in,
     detail::encode_grouped<false, In, Offset, view, Quantizer>
         <<<grid, detail::threads_per_block, 0, stream.get()>>>(in, offsets.data(), out, q);
   }
+  if (cudaPeekAtLastError() != cudaSuccess) return status::launch_failed;
   if constexpr (requires { ScaleLayout::tile_rows; }) {
     detail::clear_grouped_padding<Offset, view>
         <<<detail::grid_for(out.scales.extent(0) / ScaleLayout::tile_rows *

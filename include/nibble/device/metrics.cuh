@@ -197,6 +197,7 @@ status compare(::cuda::stream_ref stream, In const& original,
                                                                  workspace.data());
     }
   }
+  if (cudaPeekAtLastError() != cudaSuccess) return status::launch_failed;
   detail::sum_reports<<<1, detail::threads_per_block, 0, stream.get()>>>(
       static_cast<error_report const*>(workspace.data()), used, result);
   return cudaPeekAtLastError() == cudaSuccess ? status::success : status::launch_failed;
