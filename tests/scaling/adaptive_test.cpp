@@ -98,3 +98,20 @@ TEST_CASE("evenly spread values take integers, normal ones with an outlier take 
   CHECK(q(even, tensor_amax{7}).scale.tag() == 1);
   CHECK(q(spread, tensor_amax{6}).scale.tag() == 0);
 }
+
+TEST_CASE("a square tile has one tag, by the errors of all of its rows") {
+  using square = scaling::adaptive<scaling::squared_error, scaling::tile::square>;
+  float even[16], spread[16];
+  for (int i = 0; i < 16; ++i) {
+    even[i] = static_cast<float>(i % 8) * (i < 8 ? 1.0f : -1.0f);
+    spread[i] = i == 0 ? 7.0f : 0.5f * static_cast<float>(i % 4) * 7.0f / 6.0f;
+  }
+  auto const f = tensor_scale::current<>{}.from<fp4_e2m1>({7.0f});
+  for (int odd = 0; odd < 16; ++odd) {
+    float values[16][16];
+    for (int r = 0; r < 16; ++r) std::memcpy(values[r], r == odd ? spread : even, sizeof even);
+    CHECK(square::choose<if4_block>(values, f).scale.tag() == 1);
+    for (int r = 0; r < 16; ++r) std::memcpy(values[r], r == odd ? even : spread, sizeof even);
+    CHECK(square::choose<if4_block>(values, f).scale.tag() == 0);
+  }
+}

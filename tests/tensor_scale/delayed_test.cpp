@@ -26,6 +26,7 @@ static_assert(after({5, 2, 3}) == 5 && after({5, 2, 3, 1}) == 3 && after({5, 2, 
 static_assert(after({5, 2, 3, 1, 1, 1}) == 1 && after({1, 1, 1, 1, 1, 1, 8}) == 8);
 static_assert(std::is_aggregate_v<delayed_3::history>);
 static_assert(sizeof(delayed_3::history) == 16);
+static_assert(sizeof(tensor_scale::delayed<>::history) == 17 * 4);  // sixteen amaxes and a place
 
 }  // namespace
 
@@ -44,6 +45,15 @@ TEST_CASE("a history never forgets early nor late, whatever its phase") {
       expected = last[i] > expected ? last[i] : expected;
     }
     CHECK(history.amax().value == expected);
+  }
+}
+
+TEST_CASE("amaxes are written one after the other from the first, and round again") {
+  tensor_scale::delayed<4>::history history;  // what a checkpoint stores
+  for (int step = 0; step < 9; ++step) {
+    CHECK(history.next == step % 4);
+    history.record({static_cast<float>(step + 1)});
+    CHECK(history.amaxes[step % 4] == static_cast<float>(step + 1));
   }
 }
 

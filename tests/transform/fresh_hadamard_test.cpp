@@ -31,6 +31,7 @@ TEST_CASE("it is random_hadamard with the drawn signs, and with the fixed ones b
     CHECK(same);
   }
   CHECK(fresh_hadamard<>{}.signs[0] == random_hadamard<128>{}.signs[0]);
+  CHECK(fresh_hadamard<>::drawn(source).signs[0] == fresh_hadamard<>::drawn(source, 0).signs[0]);
 }
 
 TEST_CASE("it is undone exactly on small integers, whatever the signs") {

@@ -43,6 +43,7 @@ template <int N, std::size_t... Row>
 consteval bool is_orthogonal(std::index_sequence<Row...>) {
   return (std::bool_constant<row_is_orthogonal<N>(Row)>::value && ...);
 }
+static_assert(transform::hadamard<>::size == 16);
 static_assert(is_orthogonal<16>(std::make_index_sequence<16>{}));
 static_assert(is_orthogonal<32>(std::make_index_sequence<32>{}));
 static_assert(is_orthogonal<64>(std::make_index_sequence<64>{}));

@@ -47,6 +47,26 @@ static_assert(random_hadamard<16>{}.signs[0] == 0xD7E8u);
 static_assert(random_hadamard<128>{}.signs[3] == 0xD7E8'D7E8u);
 static_assert(sizeof(random_hadamard<128>) == 16 && sizeof(random_hadamard<16>) == 4);
 
+/// Under signs of which no two words, and no two neighbours' runs, are alike.
+template <int N>
+constexpr laws::vector_of<random_hadamard<N>> under_drawn_signs() {
+  laws::vector_of<random_hadamard<N>> result{};
+  for (int i = 0; i < N; ++i) result.values[i] = static_cast<float>(1 << i % 13);
+  random_hadamard<N>::drawn(random::philox4x32<>{5, 6}).apply(result.values);
+  return result;
+}
+
+template <int N>
+bool constant_is_run() {
+  static constexpr auto constant = under_drawn_signs<N>();
+  auto const run = under_drawn_signs<N>();
+  bool same = true;
+  for (int i = 0; i < N; ++i) {
+    same = same && std::bit_cast<std::uint32_t>(constant.values[i]) == std::bit_cast<std::uint32_t>(run.values[i]);
+  }
+  return same;
+}
+
 template <int N, class Result>
 std::uint32_t mismatches(std::uint64_t count) {
   oracle::block_generator const generate(92);
@@ -79,6 +99,12 @@ TEST_CASE("with drawn signs every bit is the oracle's") {
   CHECK(mismatches<128, bf16>(500) == 0);
 }
 
+TEST_CASE("constant expressions flip the signs that a run does") {
+  CHECK(constant_is_run<16>());
+  CHECK(constant_is_run<32>());
+  CHECK(constant_is_run<128>());
+}
+
 TEST_CASE("it is undone exactly and keeps products, on small integers, whatever the signs") {
   random::philox4x32<> const source{3, 9};
   for (std::uint64_t step = 0; step != 20; ++step) {
@@ -102,6 +128,7 @@ TEST_CASE("signs are the words of one call: the same for the same step, others f
     }
     CHECK(random_hadamard<128>::drawn(source, step + 1).signs[0] != wide.signs[0]);
   }
+  CHECK(random_hadamard<128>::drawn(source).signs[0] == random_hadamard<128>::drawn(source, 0).signs[0]);
 }
 
 TEST_CASE("a drawn sign never takes a zero's or a NaN's place: only bit 31 changes") {

@@ -21,7 +21,6 @@ void store(typename Quantizer::result_type const& blocks, matrix_index row, matr
   for (int r = 0; r < Quantizer::group.rows && row + r < out.rows(); ++r) {
     for (int b = 0; b < Quantizer::blocks_per_row; ++b) {
       matrix_index const first = column + b * size;
-      if (first >= out.columns()) break;
       Block const& block = Quantizer::block_of(blocks, r, b);
       auto const* source = block.codes.bytes();
       auto const place = out.codes.accessor().offset(
