@@ -5,7 +5,7 @@
 #
 #   headers.sh CCCL [CUDA]     CLANG_TIDY names the program
 #
-# Nothing is linked or run. clang 19 knows CUDA up to 12: two things that it misses of 13 are declared here.
+# Nothing is linked or run. clang 19 knows CUDA up to 12: three things that it misses of 13 are declared here.
 set -eu
 cccl=$1 cuda=${2:-}
 cd "$(dirname "$0")/../.."
@@ -23,7 +23,7 @@ check() {
 
 check host.cpp hpp ""
 if [ -n "$cuda" ]; then
-  printf '#pragma once\n__device__ uint4 __ldcs(uint4 const*);\n' > "$work/texture_fetch_functions.h"
+  printf '#pragma once\n__device__ uint4 __ldcs(uint4 const*);\n__device__ void __stcs(uint4*, uint4);\n' > "$work/texture_fetch_functions.h"
   # Places within a tile, a product of two small numbers, are counted in int throughout.
   check device.cu cuh -bugprone-implicit-widening-of-multiplication-result -x cuda --cuda-host-only \
     --cuda-path="$cuda" -Wno-unknown-cuda-version -I"$work"

@@ -85,9 +85,9 @@ template <class Quantizer>
     tile_encoder<Quantizer> const& encoder, std::uint32_t const (&pairs)[4][8],
     std::uint64_t (&codes)[4]) {
   std::uint32_t both = 0;
-  for (int r = 0; r < 4; ++r) {
+  for (auto const& row : pairs) {
     std::uint32_t magnitudes[8];
-    for (int i = 0; i < 8; ++i) magnitudes[i] = arch::ptx::abs_bf16x2(pairs[r][i]);
+    for (int i = 0; i < 8; ++i) magnitudes[i] = arch::ptx::abs_bf16x2(row[i]);
     both = arch::ptx::max_nan_bf16x2(both, largest_of_each(magnitudes));
   }
   for (int const other : {8, 16}) {
