@@ -6,6 +6,7 @@ check.py ROOT          reports each violation as FILE:LINE: [rule] what; exit 1 
 check.py --self-test   breaks each rule in a small tree of its own and checks that it is reported
 """
 import collections
+import os
 import pathlib
 import re
 import sys
@@ -86,6 +87,7 @@ VERSION_PLACES = {
 SOURCES = ("*.hpp", "*.cuh", "*.cppm", "*.cpp", "*.cu", "*.py", "*.cmake", "CMakeLists.txt")
 SOURCE_FOLDERS = ("include", "tests", "bench", "examples", "cmake", "packaging", "docs")
 SPDX = "SPDX-License-Identifier: Apache-2.0"
+LARGEST = 1 << 20
 
 
 def layer_of(header):
@@ -261,6 +263,14 @@ def sources_of(root):
             yield root / name
 
 
+def large_files(root):
+    """Files too large to be anybody's text: what a compiler made, say. Folders of builds are left out."""
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if name not in ("build", "lib") and not name.startswith(".")]
+        yield from (path for path in (pathlib.Path(folder, name) for name in names)
+                    if path.is_file() and path.stat().st_size > LARGEST)
+
+
 def violations(root):
     """Every violation below root, as (path, line, rule, text)."""
     include = root / "include" / "nibble"
@@ -286,6 +296,8 @@ def violations(root):
     for line, rule, text in check_ladder(root):
         yield "examples/README.md", line, rule, text
     yield from check_version(root)
+    for path in large_files(root):
+        yield path.relative_to(root).as_posix(), 1, "large", f"has {path.stat().st_size} bytes, more than {LARGEST}"
 
 
 # --- self-test ------------------------------------------------------------------------------------
@@ -341,6 +353,7 @@ BROKEN = [
     ("readme", {"README.md": "<!-- examples/one.cpp -->\n```cpp\nint y;\n```\n"}),
     ("readme", {"README.md": "<!-- examples/two.cpp -->\n```cpp\nint x;\n```\n"}),
     ("readme", {"README.md": "<!-- examples/one.cpp -->\ntext\n"}),
+    ("large", {"made.o": "x" * (LARGEST + 1)}),
     ("name", {"tests/format/decode_test.cpp": f'// {SPDX}\nTEST_CASE("one; two") {{}}\n'}),
     ("version", {"CITATION.cff": "cff-version: 1.2.0\nversion: 1.3.0\n"}),
     ("version", {"CHANGELOG.md": "# C\n"}),
