@@ -17,6 +17,26 @@
 
 using nibble::matrix_index;
 
+namespace {
+
+template <class Outer>
+using under = nibble::quantizer<nibble::nvfp4_block, nibble::scaling::amax<nibble::scaling::tile::row, Outer>>;
+
+/// Codes and scales of a part that are not those of the whole from (row, column) on.
+template <class Part, class Whole>
+int unlike(Part const& part, Whole const& whole, matrix_index row, matrix_index column) {
+  int wrong = 0;
+  for (matrix_index r = 0; r < part.rows(); ++r) {
+    for (matrix_index c = 0; c < part.columns(); ++c) {
+      wrong += nibble::fp4_e2m1(part.codes(r, c)).bits() != nibble::fp4_e2m1(whole.codes(row + r, column + c)).bits();
+      wrong += part.scale(r, c / 16).bits() != whole.scale(row + r, (column + c) / 16).bits();
+    }
+  }
+  return wrong;
+}
+
+}  // namespace
+
 TEST_CASE("a quantizer with another rounding keeps its other policies") {
   using q = nibble::quantizer<nibble::nvfp4_block, nibble::scaling::amax<nibble::scaling::tile::square>>;
   auto const other = nibble::detail::with_rounding(q{}, nibble::rounding::stochastic<16>{{1, 2}});
@@ -47,24 +67,20 @@ TEST_CASE("an output of the wrong shape is named, with what was needed") {
 }
 
 TEST_CASE("under an amax a row each row's blocks are those of the row alone") {
-  using by_row = nibble::quantizer<nibble::nvfp4_block, nibble::scaling::amax<nibble::scaling::tile::row,
-                                                                              nibble::tensor_scale::per_row<>>>;
+  using by_row = under<nibble::tensor_scale::per_row<>>;
   auto values = fixture::filled<float>(37, 96, 3);
-  for (nibble::matrix_index r = 0; r < 37; ++r) {  // no two rows have their amaxes in common
-    for (nibble::matrix_index c = 0; c < 96; ++c) values(r, c) *= 1.0f + 0.37f * static_cast<float>(r);
+  for (matrix_index r = 0; r < 37; ++r) {  // no two rows have their amaxes in common
+    for (matrix_index c = 0; c < 96; ++c) values(r, c) *= 1.0f + 0.37f * static_cast<float>(r);
   }
   // Where columns lie side by side many rows are read at once.
   auto const turned = fixture::restrided(values, 1, 37);
   auto const together = nibble::quantized(turned.view(), by_row{});
   CHECK(nibble::quantized(values.view(), by_row{}).code_bytes() == together.code_bytes());
   int wrong = 0;
-  for (nibble::matrix_index r = 0; r < 37; ++r) {
+  for (matrix_index r = 0; r < 37; ++r) {
     auto const alone = nibble::quantized(*nibble::part(values.view(), r, 0, 1, 96), by_row{});
     wrong += together.view().amax(r, 0) != alone.view().amax(0, 0);
-    for (nibble::matrix_index c = 0; c < 96; ++c) {
-      wrong += nibble::fp4_e2m1(together.view().codes(r, c)).bits() != nibble::fp4_e2m1(alone.view().codes(0, c)).bits();
-      wrong += together.view().scale(r, c / 16).bits() != alone.view().scale(0, c / 16).bits();
-    }
+    wrong += unlike(alone.view(), together.view(), r, 0);
   }
   CHECK(wrong == 0);
 }
@@ -75,25 +91,20 @@ TEST_CASE("blocks that are transformed together stand side by side, each in its 
   auto const values = fixture::filled<float>(9, 192, 4);
   auto const whole = nibble::quantized(values.view(), turned{});
   int wrong = 0;
-  for (nibble::matrix_index r = 0; r < 9; ++r) {
-    for (nibble::matrix_index first = 0; first < 192; first += 64) {
+  for (matrix_index r = 0; r < 9; ++r) {
+    for (matrix_index first = 0; first < 192; first += 64) {
       fixture::poisoned<turned> part(1, 64);
       part.view().amax(0, 0) = whole.view().amax(0, 0);
       nibble::quantize_with_amax(*nibble::part(values.view(), r, first, 1, 64), part.view(), turned{});
-      for (nibble::matrix_index c = 0; c < 64; ++c) {
-        wrong += nibble::fp4_e2m1(whole.view().codes(r, first + c)).bits() !=
-                 nibble::fp4_e2m1(part.view().codes(0, c)).bits();
-        wrong += whole.view().scale(r, (first + c) / 16).bits() != part.view().scale(0, c / 16).bits();
-      }
+      wrong += unlike(part.view(), whole.view(), r, first);
     }
   }
   CHECK(wrong == 0);
 }
 
 TEST_CASE("amaxes of the wrong shape are named, and those of zeros are zero") {
-  namespace scaling = nibble::scaling;
-  using by_row = nibble::quantizer<nibble::nvfp4_block, scaling::amax<scaling::tile::row, nibble::tensor_scale::per_row<>>>;
-  using by_128 = nibble::quantizer<nibble::nvfp4_block, scaling::amax<scaling::tile::row, nibble::tensor_scale::per_block_128<>>>;
+  using by_row = under<nibble::tensor_scale::per_row<>>;
+  using by_128 = under<nibble::tensor_scale::per_block_128<>>;
   fixture::matrix<float> const zeros(4, 256);
   fixture::poisoned<by_row> out(4, 256);
   CHECK_THROWS_WITH_AS(nibble::detail::require_shapes<by_128>(zeros.view(), out.view(), "here"),
@@ -104,15 +115,14 @@ TEST_CASE("amaxes of the wrong shape are named, and those of zeros are zero") {
 }
 
 TEST_CASE("an amax of 128 elements is theirs, far from the first too") {
-  using by_128 = nibble::quantizer<nibble::nvfp4_block, nibble::scaling::amax<nibble::scaling::tile::row,
-                                                                              nibble::tensor_scale::per_block_128<>>>;
+  using by_128 = under<nibble::tensor_scale::per_block_128<>>;
   auto const values = fixture::filled<float>(2, 4096, 5);
   auto const made = nibble::quantized(values.view(), by_128{});
   int wrong = 0;
-  for (nibble::matrix_index r = 0; r < 2; ++r) {
-    for (nibble::matrix_index part = 0; part < 32; ++part) {
+  for (matrix_index r = 0; r < 2; ++r) {
+    for (matrix_index part = 0; part < 32; ++part) {
       float largest = 0;
-      for (nibble::matrix_index c = 128 * part; c < 128 * (part + 1); ++c) {
+      for (matrix_index c = 128 * part; c < 128 * (part + 1); ++c) {
         largest = std::max(largest, std::fabs(values(r, c)));
       }
       wrong += made.view().amax(r, part) != largest;
@@ -124,7 +134,7 @@ TEST_CASE("an amax of 128 elements is theirs, far from the first too") {
 TEST_CASE("nothing is written beside a row whose last transform is cut off") {
   using wide = nibble::quantizer<nibble::nvfp4_block, nibble::scaling::amax<>, nibble::rounding::nearest_even,
                                  nibble::transform::random_hadamard<128>>;
-  for (nibble::matrix_index const columns : {70, 80, 128}) {
+  for (matrix_index const columns : {70, 80, 128}) {
     auto const values = fixture::filled<float>(3, columns, 6);
     fixture::poisoned<wide> out(3, columns);
     nibble::quantize(values.view(), out.view(), wide{});
@@ -141,13 +151,7 @@ TEST_CASE("a part draws the numbers of its place in the whole, columns counted t
   part.view().amax(0, 0) = whole.view().amax(0, 0);
   nibble::quantize_with_amax(*nibble::part(values.view(), 16, 32, 8, 48), part.view(), q, nibble::threads{},
                              nibble::shard{16, 32, 96});
-  int wrong = 0;
-  for (nibble::matrix_index r = 0; r < 8; ++r) {
-    for (nibble::matrix_index c = 0; c < 48; ++c) {
-      wrong += nibble::fp4_e2m1(part.view().codes(r, c)).bits() != nibble::fp4_e2m1(whole.view().codes(16 + r, 32 + c)).bits();
-    }
-  }
-  CHECK(wrong == 0);
+  CHECK(unlike(part.view(), whole.view(), 16, 32) == 0);
 }
 
 TEST_CASE("scales and codes that lie otherwise are named, with what was needed") {

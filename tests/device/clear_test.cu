@@ -19,12 +19,25 @@ TEST_CASE("so many zeros, and none beside them") {
   if (!fixture::has_device()) return;
   for (std::size_t const count : {0, 1, 3, 48, 4099}) {
     fixture::guarded_bytes floats(count * sizeof(float)), bytes(count, 1);
-    CHECK(device::detail::clear(cudaStream_t{}, floats.as<float>(), nothing) == device::status::success);
-    CHECK(device::detail::clear(cudaStream_t{}, bytes.as<fp8_e4m3>(), nothing) == device::status::success);
+    CHECK(device::detail::clear(cudaStream_t{}, nothing, floats.as<float>()) == device::status::success);
+    CHECK(device::detail::clear(cudaStream_t{}, nothing, bytes.as<fp8_e4m3>()) == device::status::success);
     CHECK(fixture::bytes_unlike(floats.inside(), std::vector<float>(count)) == 0);
     CHECK(fixture::bytes_unlike(bytes.inside(), std::vector<std::uint8_t>(count)) == 0);
     CHECK(floats.guards_hold());
     CHECK(bytes.guards_hold());
+  }
+}
+
+TEST_CASE("two places at once, one of them empty or not") {
+  if (!fixture::has_device()) return;
+  for (std::size_t const count : {0, 5}) {
+    fixture::guarded_bytes first(count * sizeof(float)), second(3);
+    CHECK(device::detail::clear(cudaStream_t{}, nothing, first.as<float>(), second.as<std::uint8_t>()) ==
+          device::status::success);
+    CHECK(fixture::bytes_unlike(first.inside(), std::vector<float>(count)) == 0);
+    CHECK(fixture::bytes_unlike(second.inside(), std::vector<std::uint8_t>(3)) == 0);
+    CHECK(first.guards_hold());
+    CHECK(second.guards_hold());
   }
 }
 

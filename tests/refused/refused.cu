@@ -44,11 +44,8 @@ span<T> at(std::size_t offset) {
   return {reinterpret_cast<T*>(memory + offset), (bytes - offset) / sizeof(T)};
 }
 matrix_view<bf16> matrix() { return *make_matrix_view(at<bf16>(0), rows, columns); }
-/// The same memory as rows that lie `pitch` elements apart, and one element off alignment.
-matrix_view<bf16> oddly(matrix_index pitch) {
-  cuda::std::array<matrix_index, 2> const strides{pitch, 1};
-  return {at<bf16>(2).data(), {matrix_extents(rows, columns), strides}};
-}
+/// The same, one element off alignment.
+matrix_view<bf16> misaligned() { return *make_matrix_view(at<bf16>(2), rows, columns); }
 template <class Quantizer, class ScaleLayout = plain>
 auto blocks(matrix_index r = rows, matrix_index c = columns) {
   using block = typename Quantizer::block_type;
@@ -95,8 +92,7 @@ int main() {
                                 turned{}));
   expect("quantize", device::quantize(s, in, blocks<nearest>(), nearest{}));
   expect("quantize, 128x4 scales", device::quantize(s, in, blocks<nearest, tiled>(), nearest{}));
-  expect("quantize, another pitch",
-         device::quantize(s, oddly(columns), blocks<nearest>(), nearest{}));
+  expect("quantize, misaligned", device::quantize(s, misaligned(), blocks<nearest>(), nearest{}));
   expect("quantize the transpose",
          device::quantize(s, transposed(in), blocks<nearest>(columns, rows), nearest{}));
   expect("quantize stochastically", device::quantize(s, in, blocks<draws>(), draws{}));
@@ -116,8 +112,8 @@ int main() {
          device::quantize_both(s, in, blocks<by_row>(), blocks<nearest>(columns, rows), by_row{},
                                nearest{}));
   expect("dequantize", device::dequantize(s, blocks<nearest>(), in, nearest{}));
-  expect("dequantize, another pitch",
-         device::dequantize(s, blocks<nearest>(), oddly(columns), nearest{}));
+  expect("dequantize, misaligned",
+         device::dequantize(s, blocks<nearest>(), misaligned(), nearest{}));
   expect("swizzle", device::swizzle(s, blocks<nearest>().scales, blocks<nearest, tiled>().scales));
   expect("unswizzle",
          device::unswizzle(s, blocks<nearest, tiled>().scales, blocks<nearest>().scales));

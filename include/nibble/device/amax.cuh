@@ -98,20 +98,19 @@ status find_amax(::cuda::stream_ref stream, In const& in,
   if (checked != status::success) return checked;
   ::cuda::std::span<float> const amaxes(out.amax.data_handle(),
                                         static_cast<std::size_t>(need.amax_count()));
-  auto* const flat = detail::amax_flat<value_type>;
   auto* const any = detail::amax_groups<In, quantized_view<Block, ScaleLayout>, Quantizer>;
+  status const cleared = detail::clear(stream.get(), any, amaxes);
   matrix_index const size = in.extent(0) * in.extent(1);
+  if (cleared != status::success || size == 0 || amaxes.empty()) return cleared;
   bool const has_no_gaps = (in.stride(1) == 1 && in.stride(0) == in.extent(1)) ||
                            (in.stride(0) == 1 && in.stride(1) == in.extent(0));
   bool const is_flat = Quantizer::has_one_amax && Quantizer::transform_type::size == 1 &&
                        size % 32 == 0 && has_no_gaps && is_aligned(in.data_handle(), 16);
-  status const cleared = is_flat ? detail::clear(stream.get(), amaxes, flat)
-                                 : detail::clear(stream.get(), amaxes, any);
-  if (cleared != status::success || size == 0 || amaxes.empty()) return cleared;
   if (is_flat) {
     // One wave: each block ends in an atomic.
-    flat<<<detail::grid_for(size / 32, 1), detail::threads_per_block, 0, stream.get()>>>(
-        in.data_handle(), size / 32, out.amax.data_handle());
+    detail::amax_flat<value_type>
+        <<<detail::grid_for(size / 32, 1), detail::threads_per_block, 0, stream.get()>>>(
+            in.data_handle(), size / 32, out.amax.data_handle());
   } else {
     matrix_index const groups =
         nibble::detail::ceil_div<matrix_index>(out.rows(), Quantizer::group.rows) *

@@ -127,11 +127,10 @@ status find_amax_both(::cuda::stream_ref stream, In const& in,
       auto const q = detail::prepared(q_columns);
       auto* const kernel =
           detail::amax_plain_and_columns<value_type, std::remove_const_t<decltype(q)>>;
-      for (float* const cell : cells) {
-        status const cleared =
-            detail::clear(stream.get(), ::cuda::std::span<float>(cell, 1), kernel);
-        if (cleared != status::success) return cleared;
-      }
+      status const cleared =
+          detail::clear(stream.get(), kernel, ::cuda::std::span<float>(cells[0], 1),
+                        ::cuda::std::span<float>(cells[1], 1));
+      if (cleared != status::success) return cleared;
       matrix_index const across = in.extent(1) * static_cast<matrix_index>(sizeof(value_type)) / 8;
       matrix_index const groups = in.extent(0) / 16;
       if (across * groups == 0) return status::success;

@@ -7,15 +7,16 @@
 
 namespace nibble::device::detail {
 
-/// Zeros, asynchronously; none where `kernel`, which is launched next, has no code for the current GPU.
-/// There a memset alone would work, the launch fail, and what was there be lost. (A kernel in place of
-/// the memset takes 2 us more on an H200.)
-template <class T, class Kernel>
-[[nodiscard]] status clear(cudaStream_t stream, ::cuda::std::span<T> to, Kernel* kernel) {
-  if (to.empty()) return status::success;
+/// Zeros, asynchronously; none where a kernel of the launcher has no code for the current GPU. There a
+/// memset alone would work, the launch fail, and what was there be lost. (A kernel in place of the
+/// memset takes 2 us more on an H200.)
+template <class Kernel, class... T>
+[[nodiscard]] status clear(cudaStream_t stream, Kernel* kernel, ::cuda::std::span<T>... to) {
+  if ((... && to.empty())) return status::success;
   cudaFuncAttributes known;
-  bool const done = cudaFuncGetAttributes(&known, kernel) == cudaSuccess &&
-                    cudaMemsetAsync(to.data(), 0, to.size_bytes(), stream) == cudaSuccess;
+  bool const done =
+      cudaFuncGetAttributes(&known, kernel) == cudaSuccess &&
+      (... && (cudaMemsetAsync(to.data(), 0, to.size_bytes(), stream) == cudaSuccess));
   return done ? status::success : status::launch_failed;
 }
 

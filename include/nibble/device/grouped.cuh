@@ -143,7 +143,7 @@ status find_amax_grouped(::cuda::stream_ref stream, In const& in,
   status const fits = detail::check_grouped<Quantizer>(in, offsets, out);
   if (fits != status::success || out.groups() == 0) return fits;
   auto* const any = detail::amax_grouped<false, In, Offset, view, Quantizer>;
-  status const cleared = detail::clear(stream.get(), out.amaxes, any);
+  status const cleared = detail::clear(stream.get(), any, out.amaxes);
   if (cleared != status::success || in.extent(0) == 0 || in.extent(1) == 0) return cleared;
   unsigned const grid = detail::grouped_grid<Quantizer>(in, out);
   bool done = false;

@@ -164,7 +164,7 @@ status find_amax_grouped_columns(::cuda::stream_ref stream, In const& in,
   status const fits = detail::check_grouped_columns<Quantizer>(in, offsets, out);
   if (fits != status::success || out.groups() == 0) return fits;
   auto* const kernel = detail::amax_grouped_columns<In, Offset, view, Quantizer>;
-  status const cleared = detail::clear(stream.get(), out.amaxes, kernel);
+  status const cleared = detail::clear(stream.get(), kernel, out.amaxes);
   if (cleared != status::success || in.extent(0) == 0 || in.extent(1) == 0) return cleared;
   kernel<<<detail::grouped_columns_grid<Quantizer>(in, out), detail::threads_per_block, 0,
            stream.get()>>>(in, offsets.data(), out, q);
@@ -192,9 +192,9 @@ status quantize_grouped_columns_with_amax(::cuda::stream_ref stream, In const& i
   auto* const kernel = detail::encode_grouped_columns<In, Offset, view, Quantizer>;
   if constexpr (requires { ScaleLayout::tile_rows; }) {
     grouped_columns_shape<Block, ScaleLayout> const shape{out.rows(), out.columns(), out.groups()};
-    status const cleared = detail::clear(
-        stream.get(), ::cuda::std::span(out.scales, static_cast<std::size_t>(shape.scale_count())),
-        kernel);
+    status const cleared =
+        detail::clear(stream.get(), kernel,
+                      ::cuda::std::span(out.scales, static_cast<std::size_t>(shape.scale_count())));
     if (cleared != status::success) return cleared;
   }
   kernel<<<detail::grouped_columns_grid<Quantizer>(in, out), detail::threads_per_block, 0,

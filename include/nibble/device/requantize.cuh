@@ -60,7 +60,7 @@ status launch_requantize(::cuda::stream_ref stream, In const& in, From const& q_
   if constexpr (AmaxOnly) {
     auto const amaxes = static_cast<std::size_t>(out.amax.extent(0) * out.amax.extent(1));
     status const cleared =
-        clear(stream.get(), ::cuda::std::span<float>(out.amax.data_handle(), amaxes), kernel);
+        clear(stream.get(), kernel, ::cuda::std::span<float>(out.amax.data_handle(), amaxes));
     if (cleared != status::success) return cleared;
   }
   if (in.rows() == 0 || in.columns() == 0) return status::success;
